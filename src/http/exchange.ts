@@ -1,0 +1,29 @@
+/**
+ * One request and its answer, whichever adapter carries them: node:http or fetch.
+ * @module
+ */
+import type { RequestHead, ResponseHead } from '../protocol/message.js'
+import type { Body } from '../store/store.js'
+
+/** Content that follows a head: given in order, ended early if the client goes away. */
+export type Content = AsyncIterable<Uint8Array>
+
+export interface Exchange {
+  readonly head: RequestHead
+  /**
+   * The request's body, with at most `limit` bytes given (then it ends as 'too-long').
+   * @param limit bytes; Infinity for none
+   * @param idleTimeout ends the body as 'timeout' after so many milliseconds without a byte while one was asked for
+   */
+  body(limit: number, idleTimeout: number): Body
+  /** Sends an interim (1xx) response where the connection can; otherwise does nothing. */
+  inform(head: ResponseHead): void
+  /**
+   * Sends the one answer. Resolves when it was handed to the connection or the client is gone; never rejects. If
+   * `content` fails midway the connection is destroyed, so that the client sees a cut body and not a short one.
+   */
+  answer(head: ResponseHead, content?: Content): Promise<void>
+}
+
+/** What an adapter calls for each request. Never rejects. */
+export type Serve = (exchange: Exchange) => Promise<void>

@@ -1,0 +1,13 @@
+/** The contract between Holdfast and its backends, for people who write a store. @module */
+export { UploadError } from '../errors.js'
+export type { Metadata, NewUpload, UploadInfo, UploadState } from './info.js'
+export type {
+  AppendOptions,
+  Body,
+  BodyEnd,
+  ByteRange,
+  CreateOptions,
+  OpenOptions,
+  Store,
+  UploadHandle,
+} from './store.js'

@@ -1,0 +1,41 @@
+/**
+ * What is known of one upload, in the field's terms. Backends map it to their record (tusd's FileInfo JSON).
+ * @module
+ */
+
+/** The decoded Upload-Metadata: keys as sent, values as UTF-8 text; a key without a value has the empty string. */
+export type Metadata = Record<string, string>
+
+/**
+ * `open` takes bytes; `completing` has them all and its object is being made; `complete` has its object;
+ * `failed` has ended otherwise (terminated, expired at the provider), and `failure` says why.
+ */
+export type UploadState = 'open' | 'completing' | 'complete' | 'failed'
+
+/** What a creation fixes. */
+export interface NewUpload {
+  /** Validated ID; names the object. */
+  id: string
+  /** Bytes of the whole upload; undefined while the client defers it. */
+  length: number | undefined
+  metadata: Metadata
+  /** The Upload-Metadata field as the client sent it, told again unchanged on HEAD; undefined if none was sent. */
+  metadataField: string | undefined
+}
+
+/** One upload as its committed record tells it. */
+export interface UploadInfo extends NewUpload {
+  /** Committed bytes: every one of them survives a crash. */
+  offset: number
+  state: UploadState
+  /** For `failed`: the reason, in a sentence that may be told to the client. */
+  failure: string | undefined
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  /** Milliseconds since the epoch, once `complete`. */
+  completedAt: number | undefined
+  /** Strong entity tag of the finished content, with its quotes, once `complete`. */
+  etag: string | undefined
+  /** Where the bytes are, for hooks and logs (tusd's `Storage`): type, bucket and key, or path. */
+  storage: Record<string, string>
+}

@@ -1,0 +1,107 @@
+/**
+ * What a backend must do. A store creates and opens uploads; an upload is a handle. What a store cannot do is absent
+ * from its handle, and is then not advertised to clients. `holdfast/testing` has the suite that every store must pass.
+ *
+ * The caller promises: at most one of `append`, `finish`, `declareLength` and `terminate` runs at a time for one
+ * upload in one process. Between processes the store itself must be safe: a writer that lost a race throws
+ * ERR_CONFLICT (or ERR_UPLOAD_LOCKED) and has changed nothing that was committed.
+ * @module
+ */
+import type { NewUpload, UploadInfo } from './info.js'
+
+/** The bytes of one request as they come. Iterated at most once, by the store. */
+export interface Body extends AsyncIterable<Uint8Array> {
+  /** How many bytes will come, if the request says so. Fewer may come; never more. */
+  readonly length: number | undefined
+  /**
+   * Makes the iteration end at once, as if the body ended here: the store then stores and commits what it was given.
+   * Called by whoever wants the writer to yield. Calling it again, or after the end, does nothing.
+   */
+  stop(): void
+  /**
+   * Why the iteration ended; undefined while it runs. `end`: the whole body came. `stopped`: stop() was called.
+   * `disconnected`: the client went away. `timeout`: nothing came for too long. `too-long`: the limit was passed, and
+   * exactly the bytes up to the limit were given.
+   */
+  readonly ended: BodyEnd | undefined
+}
+export type BodyEnd = 'end' | 'stopped' | 'disconnected' | 'timeout' | 'too-long'
+
+/** A range of bytes, both ends included. */
+export interface ByteRange {
+  first: number
+  last: number
+}
+
+export interface AppendOptions {
+  /**
+   * The body completes the upload if it is given whole (Body.ended is 'end'). Without it, only reaching `length` does.
+   */
+  completes?: boolean
+  /** Told each time more was committed, with the committed offset in bytes. */
+  onCommit?: (offset: number) => void
+}
+
+/** One upload in a store. */
+export interface UploadHandle {
+  /** As of the last read or commit of this handle. */
+  readonly info: UploadInfo
+  /**
+   * Stores the bytes of `body` from `offset`, which must equal `info.offset`, and commits them. Ends normally however
+   * the body ends. If the append reaches the length (or `completes`) it may finish the upload too.
+   * @returns the committed offset, at most `offset` plus the bytes that `body` gave; every byte before it survives a
+   *   crash of this process.
+   * @throws UploadError ERR_MISMATCHED_OFFSET · ERR_CONFLICT (another process committed meanwhile) · ERR_UPLOAD_GONE ·
+   *   ERR_STORE_UNAVAILABLE (what was committed before stays; `info.offset` tells)
+   */
+  append(offset: number, body: Body, options?: AppendOptions): Promise<number>
+  /**
+   * Makes the object readable under its final name; afterwards `info.state` is `complete`. Idempotent: called again
+   * after a crash, and a no-op for a complete upload.
+   * @throws UploadError ERR_INCOMPLETE_UPLOAD if bytes are missing · ERR_STORE_UNAVAILABLE · ERR_UPLOAD_GONE
+   */
+  finish(): Promise<void>
+  /**
+   * The content of a complete upload, or a range of it (already checked against the length).
+   * @throws UploadError ERR_INCOMPLETE_UPLOAD · ERR_STORE_CORRUPT if the object is not the one that was completed
+   */
+  read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
+  /** Ends the upload, finished or not, and removes all that was stored of it. Idempotent. */
+  terminate?(): Promise<void>
+  /** Fixes a deferred length. @throws UploadError ERR_LENGTH_ALREADY_DECLARED if another one was declared before */
+  declareLength?(length: number): Promise<void>
+}
+
+export interface CreateOptions {
+  /**
+   * An append follows at once on this handle: the store may leave the record to that append's first commit (so a
+   * creation with a small body costs one write less). If the append stores nothing, it must still commit the record.
+   */
+  appendFollows?: boolean
+}
+
+export interface OpenOptions {
+  /**
+   * The caller can do with what this process last committed, unread since. A write through a stale handle fails with
+   * ERR_CONFLICT and loses nothing.
+   */
+  cached?: boolean
+}
+
+export interface Store {
+  /** What the handles can do, known before there is one: decides which extensions are advertised. */
+  readonly abilities: { readonly terminate: boolean; readonly declareLength: boolean }
+  /** Largest upload that the store takes, in bytes, if it has a limit. */
+  readonly maxObjectSize: number | undefined
+  /**
+   * @throws UploadError ERR_CONFLICT if the ID is taken · ERR_MAX_SIZE_EXCEEDED · ERR_METADATA_TOO_LARGE
+   */
+  create(upload: NewUpload, options?: CreateOptions): Promise<UploadHandle>
+  /**
+   * Also resolves for `failed` uploads (the caller answers 410).
+   * @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE
+   */
+  open(id: string, options?: OpenOptions): Promise<UploadHandle>
+  /** Releases connections and timers. Appends still under way end first (their bodies were stopped by the caller). */
+  close(): Promise<void>
+}

@@ -1,0 +1,67 @@
+/**
+ * What can be asked of Holdfast and what is answered, in the field's terms and without a header name. Both protocols
+ * are codecs between HTTP and this vocabulary.
+ * @module
+ */
+import type { Metadata, UploadInfo } from '../store/info.js'
+import type { ByteRange } from '../store/store.js'
+
+/**
+ * Which append completes the upload: in tus the one that reaches the length, in the IETF draft the one that says so
+ * ("length and offset values do not determine whether an upload is complete").
+ */
+export type Completion = 'at-length' | 'yes' | 'no'
+
+export type Command = Options | Create | Append | Offset | Cancel | Read
+
+export interface Options {
+  kind: 'options'
+}
+
+export interface Create {
+  kind: 'create'
+  /** Bytes of the whole upload; undefined if the client defers it. */
+  length: number | undefined
+  metadata: Metadata
+  metadataField: string | undefined
+  /** The request carries the first bytes of the upload (creation-with-upload). */
+  withBody: boolean
+  /** The body's own length, if the request says so and carries one. */
+  bodyLength: number | undefined
+  completes: Completion
+}
+
+export interface Append {
+  kind: 'append'
+  id: string
+  offset: number
+  /** A length declared with this append, for an upload that deferred it. */
+  length: number | undefined
+  bodyLength: number | undefined
+  completes: Completion
+}
+
+export interface Offset {
+  kind: 'offset'
+  id: string
+}
+
+export interface Cancel {
+  kind: 'cancel'
+  id: string
+}
+
+/** The content of a finished upload. Ranges and conditions are the answer's business (protocol/download.ts). */
+export interface Read {
+  kind: 'read'
+  id: string
+}
+
+export type Outcome =
+  | { kind: 'options' }
+  /** `appended`: the creation took a body, so its offset is told. */
+  | { kind: 'created'; info: UploadInfo; appended: boolean }
+  | { kind: 'appended'; info: UploadInfo }
+  | { kind: 'offset'; info: UploadInfo }
+  | { kind: 'cancelled' }
+  | { kind: 'content'; info: UploadInfo; read: (range?: ByteRange) => Promise<AsyncIterable<Uint8Array>> }
