@@ -1,0 +1,74 @@
+/**
+ * The one waist between Holdfast and S3: every request is a `Call(name, input, signal)`. Retry, limits, traces and
+ * injected faults are small wrappers around it, composed in s3/service.ts. The bucket is bound below this line.
+ * @module
+ */
+
+/** Bytes of known length that can be sent again: kept until S3 confirms them. */
+export interface Payload {
+  /** Bytes. */
+  readonly length: number
+  /** CRC32 of all the bytes, if it is known; sent along so that S3 verifies it. */
+  readonly crc32: number | undefined
+  /** The bytes from the start, as often as asked. */
+  chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+}
+
+export interface PutObject {
+  key: string
+  body: Payload
+  /** Bytes of a client, as opposed to a record: counts against the limit of concurrent uploads. */
+  data: boolean
+  contentType?: string | undefined
+  metadata?: Record<string, string>
+  /** ETag that the object must have, as S3 gave it. */
+  ifMatch?: string | undefined
+  /** The key must be free. */
+  ifAbsent?: boolean
+}
+
+export interface ListedPart {
+  partNumber: number
+  etag: string
+  size: number
+}
+
+/** Name → input and output. */
+export interface Operations {
+  putObject: [PutObject, { etag: string }]
+  getObject: [
+    { key: string; range?: string | undefined; ifMatch?: string | undefined },
+    { etag: string; length: number; body: AsyncIterable<Uint8Array> },
+  ]
+  headObject: [{ key: string }, { etag: string; length: number; metadata: Record<string, string> }]
+  /** At most 1,000 keys; missing ones are no failure. */
+  deleteObjects: [{ keys: string[] }, undefined]
+  createMultipartUpload: [
+    { key: string; contentType: string | undefined; metadata: Record<string, string> },
+    { uploadId: string },
+  ]
+  uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, { etag: string }]
+  completeMultipartUpload: [
+    { key: string; uploadId: string; parts: { partNumber: number; etag: string }[] },
+    { etag: string },
+  ]
+  abortMultipartUpload: [{ key: string; uploadId: string }, undefined]
+  listParts: [
+    { key: string; uploadId: string; after: number },
+    { parts: ListedPart[] /** Where the next page starts; undefined at the end. */; next: number | undefined },
+  ]
+}
+
+export type OperationName = keyof Operations
+
+/** @throws S3Fault, and nothing else */
+export type Call = <Name extends OperationName>(
+  name: Name,
+  input: Operations[Name][0],
+  signal?: AbortSignal,
+) => Promise<Operations[Name][1]>
+
+/** A Payload of bytes that are in memory. */
+export function payloadOf(chunks: readonly Uint8Array[], length: number, crc32?: number): Payload {
+  return { length, crc32, chunks: () => chunks }
+}

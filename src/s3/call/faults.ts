@@ -1,0 +1,105 @@
+/**
+ * What S3's refusals mean. Providers spell the same refusal differently; this is the only place that knows.
+ * @module
+ */
+import { UploadError } from '../../errors.js'
+import type { OperationName } from './call.js'
+
+/** An answer of S3 that is no success, or no answer at all (`status` 0). */
+export class S3Fault extends Error {
+  readonly operation: OperationName
+  /** HTTP status; 0 if there was no answer. */
+  readonly status: number
+  /** S3's error code, or node's (`ECONNRESET`), or ''. */
+  readonly code: string
+  readonly meaning: Meaning
+
+  constructor(operation: OperationName, status: number, code: string, message: string, cause?: unknown) {
+    super(`${operation}: ${[status || '', code, message].filter(Boolean).join(' ')}`, cause ? { cause } : undefined)
+    this.name = 'S3Fault'
+    this.operation = operation
+    this.status = status
+    this.code = code
+    this.meaning = meaningOf(operation, status, code)
+  }
+}
+
+/**
+ * `unknown`: no clear answer; the request may have been done or may still be. `throttled`, `transient`: not done, worth
+ * another try. `conflict`: a concurrent request on the key, look again. The others are clear refusals.
+ */
+export type Meaning =
+  | 'missing-object'
+  | 'missing-upload'
+  | 'precondition'
+  | 'conflict'
+  | 'throttled'
+  | 'transient'
+  | 'unknown'
+  | 'invalid-part'
+  | 'denied'
+  | 'refused'
+
+const BY_CODE: Record<string, Meaning> = {
+  NoSuchUpload: 'missing-upload',
+  NoSuchKey: 'missing-object',
+  NotFound: 'missing-object',
+  PreconditionFailed: 'precondition',
+  ConditionalRequestConflict: 'conflict',
+  OperationAborted: 'conflict',
+  InvalidPart: 'invalid-part',
+  InvalidPartOrder: 'invalid-part',
+  SlowDown: 'throttled',
+  TooManyRequests: 'throttled',
+  RequestTimeout: 'transient',
+  RequestTimeTooSkewed: 'refused',
+  // The bytes changed on the way, so sending them again helps.
+  BadDigest: 'transient',
+  XAmzContentSHA256Mismatch: 'transient',
+  // Clients go away in the middle of a body; Cloudflare R2 calls it so.
+  ClientDisconnect: 'transient',
+  ExpiredToken: 'transient',
+}
+
+const OF_AN_UPLOAD: ReadonlySet<OperationName> = new Set([
+  'uploadPart',
+  'completeMultipartUpload',
+  'abortMultipartUpload',
+  'listParts',
+])
+
+function meaningOf(operation: OperationName, status: number, code: string): Meaning {
+  const meaning = BY_CODE[code]
+  // DigitalOcean and Ceph answer NoSuchKey where AWS answers NoSuchUpload.
+  if (OF_AN_UPLOAD.has(operation) && (meaning === 'missing-object' || (!meaning && status === 404))) {
+    return 'missing-upload'
+  }
+  if (meaning) return meaning
+  if (status === 404) return 'missing-object'
+  if (status === 412) return 'precondition'
+  if (status === 409) return 'conflict'
+  if (status === 429) return 'throttled'
+  if (status === 403 || status === 401) return 'denied'
+  if (status === 0 || status >= 500) return status === 503 ? 'throttled' : 'unknown'
+  if (status === 408) return 'transient'
+  return 'refused'
+}
+
+/** Whether the same request may succeed when it is sent again. */
+export function isWorthRetrying(fault: S3Fault): boolean {
+  return fault.meaning === 'throttled' || fault.meaning === 'transient' || fault.meaning === 'unknown'
+}
+
+/** The failure that a client is told when S3 did not do what was needed. */
+export function asStoreFailure(error: unknown, offset?: number): unknown {
+  if (!(error instanceof S3Fault)) return error
+  const details = { cause: error, ...(offset === undefined ? {} : { offset }) }
+  if (error.meaning === 'conflict' || error.meaning === 'precondition') return new UploadError('ERR_CONFLICT', details)
+  // Whether permissions or a bad request: what was committed stays, and a client may resume once it is mended.
+  return new UploadError('ERR_STORE_UNAVAILABLE', { ...details, retryAfter: 1_000 })
+}
+
+/** Whether `error` is a fault of S3 with one of these meanings. */
+export function means(error: unknown, ...meanings: Meaning[]): error is S3Fault {
+  return error instanceof S3Fault && meanings.includes(error.meaning)
+}

@@ -1,0 +1,154 @@
+/**
+ * From all bytes stored to the object readable. Idempotent and owned by nobody: whoever meets a `completing` record
+ * drives it to the end (docs/invariants.md, 6 to 8).
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { ListedPart, Operations, Payload } from './call/call.js'
+import { asStoreFailure, means } from './call/faults.js'
+import { SLOTS } from './keys.js'
+import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
+import { chainEtag, newNonce } from './record/record.js'
+import type { S3Upload } from './upload.js'
+
+/**
+ * Writes an upload that fits into one part as one object, and commits it.
+ *
+ * The key must be free: a late writer of other bytes then cannot replace what was committed.
+ * @returns false if the key holds another object (of a writer that died before its commit): the caller then goes by
+ *   way of a multipart upload, whose completion names exactly the bytes that were committed
+ * @throws UploadError
+ */
+export async function putWhole(upload: S3Upload, body: Payload, partSize: number): Promise<boolean> {
+  const token = newNonce()
+  const etag = await putObject(upload, body, token)
+  if (etag === undefined) return false
+  const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32 ?? 0, tail: [], partSize }
+  const { now } = upload.context
+  if (upload.record.tail.length === 0) {
+    await deleteSlots(upload)
+    await upload.commit({ ...whole, state: 'complete', completedAt: now() })
+    return true
+  }
+  // Slots that the record names are only deleted once it does not name them any more.
+  await upload.commit({ ...whole, state: 'completing' })
+  await complete(upload)
+  return true
+}
+
+async function putObject(upload: S3Upload, body: Payload, token: string): Promise<string | undefined> {
+  const { context, keys, record } = upload
+  const head = objectHead(record.id, record.metadata, token)
+  try {
+    return (await context.call('putObject', { key: keys.object, body, data: true, ifAbsent: true, ...head })).etag
+  } catch (error) {
+    if (means(error, 'denied', 'refused')) throw asStoreFailure(error, record.offset)
+    const found = await headObject(upload)
+    if (found?.metadata[TOKEN_MARK] === token && found.length === body.length) return found.etag
+    if (means(error, 'precondition')) return undefined
+    throw asStoreFailure(error, record.offset)
+  }
+}
+
+async function headObject(
+  upload: S3Upload,
+): Promise<{ etag: string; length: number; metadata: Record<string, string> } | undefined> {
+  try {
+    return await upload.context.call('headObject', { key: upload.keys.object })
+  } catch (error) {
+    if (means(error, 'missing-object')) return undefined
+    throw asStoreFailure(error, upload.record.offset)
+  }
+}
+
+/** Drives a `completing` upload to `complete`. @throws UploadError */
+export async function complete(upload: S3Upload): Promise<void> {
+  const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
+  if (etag === undefined) return
+  await deleteSlots(upload)
+  try {
+    await upload.commit({ state: 'complete', etag, completedAt: upload.context.now() })
+  } catch (error) {
+    // Several may drive the same completion; one of them commits it.
+    await upload.refresh()
+    if (upload.record.state !== 'complete') throw error
+  }
+  upload.etags = undefined
+}
+
+/** @returns the ETag of the object */
+async function completeMultipart(upload: S3Upload): Promise<string> {
+  const { context, keys, record } = upload
+  const uploadId = record.uploadId!
+  const parts = await partsToName(upload)
+  // Another node was faster, or an earlier try succeeded unheard.
+  if (parts === undefined) return settle(upload, new Error('ListParts: the multipart upload is gone'), true)
+  try {
+    const { etag } = await context.call('completeMultipartUpload', { key: keys.object, uploadId, parts })
+    // Ceph answers the first Complete with an empty ETag.
+    if (etag.replaceAll('"', '') !== '') return etag
+  } catch (error) {
+    if (means(error, 'invalid-part')) return upload.contradicts(String(error))
+    return settle(upload, error, means(error, 'missing-upload'))
+  }
+  return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)
+}
+
+/**
+ * What became of a Complete whose answer was lost or refused: the object itself tells, if it carries the marks of this
+ * very multipart upload and has the size.
+ */
+async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promise<string> {
+  const { record } = upload
+  const found = await headObject(upload)
+  const ours = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
+  if (found && ours && found.length === record.offset) return found.etag
+  if (isGone) return upload.multipartIsGone(cause)
+  throw new UploadError('ERR_COMPLETION_PENDING', { cause, retryAfter: 1_000 })
+}
+
+/**
+ * Exactly the committed parts: from memory, or from S3 after a restart. Their ETags must chain to the record's digest.
+ * @returns undefined if S3 does not know the multipart upload
+ */
+async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag: string }[] | undefined> {
+  const { record } = upload
+  if (upload.etags?.length === record.parts) return upload.etags.map((etag, index) => ({ partNumber: index + 1, etag }))
+  const listed = await listParts(upload)
+  if (listed === undefined) return undefined
+  const parts = listed.filter(({ partNumber }) => partNumber <= record.parts)
+  const inOrder = parts.length === record.parts && parts.every(({ partNumber }, index) => partNumber === index + 1)
+  const digest = parts.reduce((chain, { etag }) => chainEtag(chain, etag), '')
+  if (!inOrder || digest !== record.partsDigest) return upload.contradicts('the parts in S3 are not the committed ones')
+  return parts.map(({ partNumber, etag }) => ({ partNumber, etag }))
+}
+
+async function listParts(upload: S3Upload): Promise<ListedPart[] | undefined> {
+  const { context, keys, record } = upload
+  const all: ListedPart[] = []
+  try {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: Operations['listParts'][1] = await context.call('listParts', {
+        key: keys.object,
+        uploadId: record.uploadId!,
+        after,
+      })
+      all.push(...page.parts)
+      after = page.next
+    }
+    return all
+  } catch (error) {
+    if (means(error, 'missing-upload')) return undefined
+    throw asStoreFailure(error, record.offset)
+  }
+}
+
+/** The slots are named by no record now. A failure here costs some bytes of storage, not the upload. */
+async function deleteSlots(upload: S3Upload): Promise<void> {
+  const { context, keys, record, inherited } = upload
+  const used = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => inherited || record.slots[slot])
+  if (used.length === 0) return
+  await context.call('deleteObjects', { keys: used.map(keys.slot) }).catch((error) => {
+    context.logger.warn({ upload: record.id, error: String(error) }, 'tail slots of a finished upload were not deleted')
+  })
+}

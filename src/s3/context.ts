@@ -1,0 +1,27 @@
+/**
+ * What all uploads of one S3Store share.
+ * @module
+ */
+import type { Call } from './call/call.js'
+import type { Prefixes } from './keys.js'
+import type { Budget } from './parts/budget.js'
+import type { PartLimits } from './parts/plan.js'
+
+/** What the store tells its operator. Fields never hold secrets. */
+export interface StoreLogger {
+  warn(fields: Record<string, unknown>, message: string): void
+}
+
+export interface S3Context {
+  bucket: string
+  prefixes: Prefixes
+  call: Call
+  limits: PartLimits
+  budget: Budget
+  /** Parts of one upload that may be unconfirmed at once. */
+  window: (partSize: number) => number
+  /** Milliseconds between two commits of one long append. */
+  commitInterval: number
+  now: () => number
+  logger: StoreLogger
+}

@@ -1,0 +1,124 @@
+/**
+ * The options of the S3 store: tusd's names and defaults, where the design does not say otherwise. Impossible
+ * combinations are refused at once, by name.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { Service } from './call/sdk.js'
+import type { StoreLogger } from './context.js'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+const TiB = 1024 * GiB
+
+export interface S3StoreOptions {
+  /** The bucket; it must exist. */
+  bucket: string
+  /**
+   * An AWS SDK v3 client (`S3Client` or `S3`), or anything with the same few methods. With an SDK client, the bytes of
+   * uploads are signed with its credentials and sent directly, at a fraction of the SDK's cost.
+   */
+  service: Service
+  /** Before the key of every final object; a missing trailing slash is added. Default: ''. */
+  objectPrefix?: string | undefined
+  /** Before the keys of records and tails (`.info`, `.part`…). Default: `objectPrefix`. */
+  metadataObjectPrefix?: string | undefined
+  /** Bytes; the largest part that the provider takes. Default: 5 GiB. */
+  maxPartSize?: number | undefined
+  /** Bytes; the smallest part but the last that the provider takes. Default: 5 MiB. */
+  minPartSize?: number | undefined
+  /**
+   * Bytes of a part, unless the upload needs larger ones to stay within `maxMultipartParts`. An upload that fits into
+   * one part is one PutObject. Default: 8 MiB (tusd: 50).
+   */
+  preferredPartSize?: number | undefined
+  /** How many parts a multipart upload may have. Default: 10,000. */
+  maxMultipartParts?: number | undefined
+  /** Bytes; larger uploads are refused at creation. Default: 5 TiB. */
+  maxObjectSize?: number | undefined
+  /** How many parts of one upload may be in memory, waiting for S3. Default: 20. */
+  maxBufferedParts?: number | undefined
+  /** How many parts are sent to S3 at once, over all uploads. Default: 10. */
+  concurrentPartUploads?: number | undefined
+  /** Bytes of uploads in memory at once, over all uploads; at the bound, sockets are paused. Default: 256 MiB. */
+  bufferMemory?: number | undefined
+  /** Sends no CRC32 with the bytes. S3 then verifies only their number. Default: false. */
+  disableContentHashes?: boolean | undefined
+  /** Milliseconds without progress after which one try of a request to S3 is given up. Default: 30,000. */
+  requestTimeout?: number | undefined
+  /** Tries of one request to S3, the first included. Default: 4. */
+  maxAttempts?: number | undefined
+  /** Milliseconds between two commits of one long append. Default: 1,000. */
+  commitInterval?: number | undefined
+  logger?: StoreLogger | undefined
+  /** For tests: milliseconds since the epoch. */
+  now?: (() => number) | undefined
+}
+
+export const DEFAULTS = {
+  objectPrefix: '',
+  maxPartSize: 5 * GiB,
+  minPartSize: 5 * MiB,
+  preferredPartSize: 8 * MiB,
+  maxMultipartParts: 10_000,
+  maxObjectSize: 5 * TiB,
+  maxBufferedParts: 20,
+  concurrentPartUploads: 10,
+  bufferMemory: 256 * MiB,
+  disableContentHashes: false,
+  requestTimeout: 30_000,
+  maxAttempts: 4,
+  commitInterval: 1_000,
+  logger: { warn: () => undefined } as StoreLogger,
+  now: Date.now,
+}
+
+type Defaulted = typeof DEFAULTS
+export type ResolvedOptions = Omit<S3StoreOptions, keyof Defaulted> & Defaulted
+
+/** @throws UploadError ERR_INVALID_OPTIONS, naming the option */
+export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const all = { ...DEFAULTS, ...given } as ResolvedOptions
+  const must = (holds: boolean, message: string): void => {
+    if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
+  }
+  must(typeof all.bucket === 'string' && all.bucket !== '', 'bucket: the name of a bucket is needed.')
+  must(typeof all.service === 'object' && all.service !== null, 'service: an S3 client is needed.')
+  for (const name of COUNTS) {
+    must(Number.isSafeInteger(all[name]) && all[name] > 0, `${name}: must be a positive integer, not ${all[name]}.`)
+  }
+  must(
+    all.minPartSize <= all.preferredPartSize,
+    `preferredPartSize (${all.preferredPartSize}) must not be smaller than minPartSize (${all.minPartSize}).`,
+  )
+  must(
+    all.preferredPartSize <= all.maxPartSize,
+    `preferredPartSize (${all.preferredPartSize}) must not be larger than maxPartSize (${all.maxPartSize}).`,
+  )
+  must(all.maxMultipartParts <= 10_000, `maxMultipartParts (${all.maxMultipartParts}): S3 takes at most 10,000.`)
+  must(
+    all.bufferMemory >= all.preferredPartSize,
+    `bufferMemory (${all.bufferMemory}) must hold at least one part of preferredPartSize (${all.preferredPartSize}).`,
+  )
+  must(
+    all.maxObjectSize <= all.maxPartSize * all.maxMultipartParts,
+    `maxObjectSize (${all.maxObjectSize}) is more than maxMultipartParts (${all.maxMultipartParts}) parts of ` +
+      `maxPartSize (${all.maxPartSize}) can hold.`,
+  )
+  return all
+}
+
+const COUNTS = [
+  'maxPartSize',
+  'minPartSize',
+  'preferredPartSize',
+  'maxMultipartParts',
+  'maxObjectSize',
+  'maxBufferedParts',
+  'concurrentPartUploads',
+  'bufferMemory',
+  'requestTimeout',
+  'maxAttempts',
+] as const

@@ -1,0 +1,36 @@
+/**
+ * CRC32 of a whole from the CRC32 of its pieces, so that no byte is read twice. Pure.
+ *
+ * A CRC is linear: appending n zero bytes multiplies it by a matrix over GF(2), and squaring the matrix doubles n.
+ * @module
+ */
+
+const POLYNOMIAL = 0xedb88320
+
+type Matrix = Uint32Array
+
+function times(matrix: Matrix, vector: number): number {
+  let sum = 0
+  for (let row = 0, rest = vector; rest !== 0; row++, rest >>>= 1) if (rest & 1) sum ^= matrix[row]!
+  return sum >>> 0
+}
+
+const square = (matrix: Matrix): Matrix => matrix.map((row) => times(matrix, row))
+
+/** ZEROS[k] appends 2^k zero bytes. */
+const ZEROS: Matrix[] = (() => {
+  const oneBit = Uint32Array.from({ length: 32 }, (_, row) => (row === 0 ? POLYNOMIAL : 1 << (row - 1)))
+  let matrix = square(square(square(oneBit)))
+  return Array.from({ length: 53 }, () => {
+    const now = matrix
+    matrix = square(matrix)
+    return now
+  })
+})()
+
+/** The CRC32 of a first piece followed by a second one of `length` bytes (up to 2^53). */
+export function combineCrc32(first: number, second: number, length: number): number {
+  let crc = first >>> 0
+  for (let k = 0, rest = length; rest > 0; k++, rest = Math.floor(rest / 2)) if (rest % 2) crc = times(ZEROS[k]!, crc)
+  return (crc ^ second) >>> 0
+}

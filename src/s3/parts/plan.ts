@@ -1,0 +1,86 @@
+/**
+ * Decisions about parts and segments: sizes and slots. Pure.
+ * @module
+ */
+import { UploadError } from '../../errors.js'
+import { SLOTS } from '../keys.js'
+import type { Segment } from '../record/record.js'
+
+export interface PartLimits {
+  /** Bytes. */
+  minPartSize: number
+  preferredPartSize: number
+  maxPartSize: number
+  maxMultipartParts: number
+  maxObjectSize: number
+}
+
+/**
+ * The one size of all parts but the last.
+ *
+ * A client that sends its upload in chunks (bodies shorter than the upload) gets the divisor of its chunk size that is
+ * nearest to the preferred size, if one is near: then its chunks end where parts end, and no tail is ever written.
+ *
+ * @param length bytes of the upload; undefined for a deferred one
+ * @param chunk bytes of the first body, if it says them
+ * @throws UploadError ERR_MAX_SIZE_EXCEEDED
+ */
+export function choosePartSize(limits: PartLimits, length: number | undefined, chunk: number | undefined): number {
+  if (length !== undefined && length > limits.maxObjectSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+  const least = Math.max(limits.minPartSize, leastFor(limits, length))
+  if (least > limits.maxPartSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+  const most = Math.min(limits.maxPartSize, 2 * limits.preferredPartSize)
+  const wanted = Math.max(least, limits.preferredPartSize)
+  if (chunk === undefined || chunk < least || chunk === length) return wanted
+  return divisorNear(chunk, wanted, least, Math.max(most, least)) ?? wanted
+}
+
+/**
+ * Parts of a deferred upload: large enough for the largest object, but at most 50 MiB, tusd's part size. The largest
+ * object of AWS would ask for parts of half a GiB, which every small deferred upload would pay for in memory; with
+ * 50 MiB a deferred upload may have 488 GiB, as with tusd.
+ */
+const MOST_FOR_DEFERRED = 50 * 1024 * 1024
+
+function leastFor(limits: PartLimits, length: number | undefined): number {
+  if (length !== undefined) return Math.ceil(length / limits.maxMultipartParts)
+  return Math.min(Math.ceil(limits.maxObjectSize / limits.maxMultipartParts), MOST_FOR_DEFERRED)
+}
+
+function divisorNear(whole: number, wanted: number, least: number, most: number): number | undefined {
+  let best: number | undefined
+  for (let count = Math.max(1, Math.ceil(whole / most)); whole / count >= least; count++) {
+    const size = whole / count
+    if (!Number.isInteger(size)) continue
+    if (best === undefined || Math.abs(size - wanted) < Math.abs(best - wanted)) best = size
+  }
+  return best
+}
+
+export interface SegmentPlan {
+  /** The free slot to write. */
+  slot: number
+  /** How many segments of the present tail stay; those after them are written again with the new bytes. */
+  keep: number
+}
+
+/**
+ * Where new tail bytes go. One slot is always left free for the next write; when only one is left, the youngest
+ * segments are written again together with the new bytes, as many as are not longer than what follows them. So each
+ * byte is rewritten a logarithmic number of times, not once for each small PATCH.
+ *
+ * @param tail segments before the new bytes
+ * @param named segments of the committed record: their slots are not free, even if confirmed parts hold their bytes by now
+ */
+export function planSegment(tail: readonly Segment[], named: readonly Segment[], length: number): SegmentPlan {
+  const used = new Set([...tail, ...named].map(({ slot }) => slot))
+  const slot = Array.from({ length: SLOTS }, (_, index) => index).find((index) => !used.has(index))
+  if (slot === undefined) throw new Error('no tail slot is free')
+  let keep = tail.length
+  if (tail.length === SLOTS - 1) {
+    let merged = length
+    do merged += tail[--keep]!.length
+    while (keep > 0 && tail[keep - 1]!.length <= merged)
+  }
+  return { slot, keep }
+}

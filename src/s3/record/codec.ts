@@ -1,0 +1,79 @@
+/**
+ * The record as JSON: tusd's FileInfo, so that operators and tools recognise it, plus one object of our own. Pure.
+ * @module
+ */
+import type { UploadRecord } from './record.js'
+
+const VERSION = 1
+
+/** tusd's names are part of the format: they stay as they are. */
+interface FileInfo {
+  ID: string
+  Size: number
+  SizeIsDeferred: boolean
+  Offset: number
+  MetaData: Record<string, string>
+  IsPartial: boolean
+  IsFinal: boolean
+  PartialUploads: string[] | null
+  Storage: Record<string, string>
+  Holdfast?: Own
+}
+
+type Own = Omit<UploadRecord, 'id' | 'length' | 'metadata' | 'offset'> & { version: number }
+
+export function encodeRecord(record: UploadRecord, storage: Record<string, string>): string {
+  const { id, length, metadata, offset, ...own } = record
+  const info: FileInfo = {
+    ID: id,
+    Size: length ?? 0,
+    SizeIsDeferred: length === undefined,
+    Offset: offset,
+    MetaData: metadata,
+    IsPartial: false,
+    IsFinal: false,
+    PartialUploads: null,
+    Storage: storage,
+    Holdfast: { version: VERSION, ...own },
+  }
+  return JSON.stringify(info)
+}
+
+/**
+ * @returns undefined if the text is no record of ours
+ * @throws Error if it is one of a later version of Holdfast, which must not be rewritten by this one
+ */
+export function decodeRecord(text: string): UploadRecord | undefined {
+  const info = parse(text)
+  const own = info?.Holdfast
+  if (!info || !own || typeof own.commit !== 'string' || typeof info.Offset !== 'number') return undefined
+  if (own.version > VERSION) throw new Error(`the record was written by a later version of Holdfast (${own.version})`)
+  const { version: _, ...rest } = own
+  return {
+    ...optional,
+    ...rest,
+    id: info.ID,
+    length: info.SizeIsDeferred ? undefined : info.Size,
+    metadata: info.MetaData ?? {},
+    offset: info.Offset,
+  }
+}
+
+/** Fields that JSON drops when they are undefined. */
+const optional = {
+  metadataField: undefined,
+  failure: undefined,
+  uploadId: undefined,
+  token: undefined,
+  etag: undefined,
+  completedAt: undefined,
+}
+
+function parse(text: string): FileInfo | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as FileInfo) : undefined
+  } catch {
+    return undefined
+  }
+}

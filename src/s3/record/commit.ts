@@ -1,0 +1,88 @@
+/**
+ * Reading a record and replacing it by compare-and-swap: the only write by which an upload advances.
+ * @module
+ */
+import { UploadError } from '../../errors.js'
+import { type Call, payloadOf } from '../call/call.js'
+import { asStoreFailure, means, S3Fault } from '../call/faults.js'
+import { decodeRecord, encodeRecord } from './codec.js'
+import { newNonce, type UploadRecord } from './record.js'
+import { checkTransition } from './transition.js'
+
+/** A record as it stands in the bucket. */
+export interface Committed {
+  record: UploadRecord
+  /** As S3 gave it: what the next swap must match. */
+  etag: string
+}
+
+/** A record is a few KiB; one that is larger is none of ours. */
+const MAX_RECORD_BYTES = 1024 * 1024
+
+/** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_CORRUPT · ERR_STORE_UNAVAILABLE */
+export async function readRecord(call: Call, key: string): Promise<Committed> {
+  try {
+    const { etag, length, body } = await call('getObject', { key })
+    if (length > MAX_RECORD_BYTES) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${length} bytes`) })
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(chunk)
+    const record = decodeRecord(Buffer.concat(chunks).toString('utf8'))
+    if (!record) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${key} is no record of Holdfast`) })
+    return { record, etag }
+  } catch (error) {
+    if (means(error, 'missing-object')) throw new UploadError('ERR_UPLOAD_NOT_FOUND', { cause: error })
+    if (error instanceof UploadError) throw error
+    throw asStoreFailure(error instanceof S3Fault ? error : new S3Fault('getObject', 0, '', String(error), error))
+  }
+}
+
+/** Tries at settling one swap whose answers were lost or in conflict; each is a whole round of retried requests. */
+const ROUNDS = 3
+
+/**
+ * Commits `next` if the record is still the one of `before` (or absent, without `before`).
+ *
+ * A 412 can be one's own retried success, and a lost answer says nothing: both are settled by reading the record back
+ * and comparing the nonce. Sending the same swap again is harmless, since it carries the same nonce and condition.
+ *
+ * @throws UploadError ERR_CONFLICT if another writer committed; the caller must stop at once
+ */
+export async function commitRecord(
+  call: Call,
+  key: string,
+  before: Committed | undefined,
+  changes: UploadRecord,
+  storage: Record<string, string>,
+): Promise<Committed> {
+  const record = { ...changes, commit: newNonce() }
+  checkTransition(before?.record, record)
+  const bytes = Buffer.from(encodeRecord(record, storage))
+  const body = payloadOf([bytes], bytes.length)
+  for (let round = 1; ; round++) {
+    try {
+      const condition = before ? { ifMatch: before.etag } : { ifAbsent: true }
+      const { etag } = await call('putObject', {
+        key,
+        body,
+        data: false,
+        contentType: 'application/json',
+        ...condition,
+      })
+      return { record, etag }
+    } catch (error) {
+      if (means(error, 'denied', 'refused')) throw asStoreFailure(error)
+      const now = await current(call, key)
+      if (now?.record.commit === record.commit) return now
+      const untouched = now?.record.commit === before?.record.commit
+      if (!untouched) throw new UploadError('ERR_CONFLICT', { cause: error })
+      if (round === ROUNDS) throw asStoreFailure(error)
+    }
+  }
+}
+
+async function current(call: Call, key: string): Promise<Committed | undefined> {
+  return readRecord(call, key).catch((error) => {
+    if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
+    throw error
+  })
+}

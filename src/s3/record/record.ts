@@ -1,0 +1,79 @@
+/**
+ * The record of an upload: the single source of truth, one JSON object in the bucket, replaced only by
+ * compare-and-swap. Its size does not depend on how many parts there are.
+ * @module
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { UploadInfo, UploadState } from '../../store/info.js'
+
+/** Bytes that are too few for a part, in a tail slot. */
+export interface Segment {
+  slot: number
+  /** Bytes of the upload in it; the object holds a nonce of NONCE_BYTES after them. */
+  length: number
+  etag: string
+  crc32: number
+}
+
+export interface UploadRecord {
+  id: string
+  /** Bytes; undefined while deferred. */
+  length: number | undefined
+  metadata: Record<string, string>
+  metadataField: string | undefined
+  /** New at each commit, so that no two records are equal and a lost answer can be told from a lost race. */
+  commit: string
+  state: UploadState
+  failure: string | undefined
+  /** Committed bytes. */
+  offset: number
+  /** The multipart upload; undefined before the first full part, and for ever if the upload fits into one. */
+  uploadId: string | undefined
+  /** Written into the metadata of the final object, so that it can be recognised after a lost answer. */
+  token: string | undefined
+  /** Bytes of each part but the last; 0 until the first bytes came. */
+  partSize: number
+  /** How many parts are committed. */
+  parts: number
+  /** Bytes of the committed parts. */
+  partBytes: number
+  /** Chain of SHA-256 over the ETags of the committed parts, in order; '' for none. */
+  partsDigest: string
+  /** In order; the bytes after the parts. */
+  tail: Segment[]
+  /** What each slot held when last known: its ETag, or null if it was never written. */
+  slots: (string | null)[]
+  /** CRC32 of the bytes in the committed parts, or of the whole object; the tail's segments have their own. */
+  crc32: number
+  /** The final object, once it was stored; its length is then `offset`. */
+  etag: string | undefined
+  createdAt: number
+  completedAt: number | undefined
+}
+
+export const newNonce = (): string => randomBytes(16).toString('hex')
+
+/** Extends the chain by the ETag of one more part. ETags count without their quotes, which some providers drop. */
+export function chainEtag(digest: string, etag: string): string {
+  return createHash('sha256').update(digest).update(etag.replaceAll('"', '')).digest('hex')
+}
+
+export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum, { length }) => sum + length, 0)
+
+export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
+  const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, etag } = record
+  const completed = state === 'complete'
+  return {
+    id,
+    length,
+    metadata,
+    metadataField,
+    offset,
+    state,
+    failure,
+    createdAt,
+    completedAt,
+    etag: completed ? etag : undefined,
+    storage,
+  }
+}

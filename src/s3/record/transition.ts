@@ -1,0 +1,60 @@
+/**
+ * The invariants as code (docs/invariants.md). Pure.
+ * @module
+ */
+import type { UploadState } from '../../store/info.js'
+import { tailLength, type UploadRecord } from './record.js'
+
+const NEXT: Record<UploadState, readonly UploadState[]> = {
+  open: ['open', 'completing', 'complete', 'failed'],
+  completing: ['completing', 'complete', 'failed'],
+  complete: ['complete', 'failed'],
+  failed: ['failed'],
+}
+
+/**
+ * Refuses a commit that would break an invariant. Runs before every compare-and-swap of the record, in production
+ * too: a bug then costs a request, never a byte.
+ */
+export function checkTransition(before: UploadRecord | undefined, after: UploadRecord): void {
+  const rule = (holds: boolean, text: string): void => {
+    if (!holds) throw new Error(`refusing to commit: ${text}`)
+  }
+  rule(after.offset === storedBytes(after), 'the offset is the bytes of the parts and the tail, nothing else')
+  rule(after.length === undefined || after.offset <= after.length, 'the offset does not pass the length')
+  rule(after.parts === 0 || after.uploadId !== undefined, 'parts belong to a multipart upload')
+  rule(
+    after.etag !== undefined || after.state !== 'complete',
+    'a complete upload has an object that was seen in the store',
+  )
+  rule(
+    after.state === 'open' || after.state === 'failed' || after.length === after.offset,
+    'only an upload that has all its bytes is completed',
+  )
+  const slots = after.tail.map(({ slot }) => slot)
+  rule(new Set(slots).size === slots.length, 'a slot holds one segment')
+  if (!before) return
+  rule(after.commit !== before.commit, 'each commit has a nonce of its own')
+  rule(after.id === before.id, 'an upload keeps its ID')
+  rule(NEXT[before.state].includes(after.state), 'a state is never left for an earlier one')
+  rule(before.length === undefined || after.length === before.length, 'a declared length stays')
+  rule(after.offset >= before.offset, 'an acknowledged offset never goes back')
+  rule(before.state === 'open' || after.offset === before.offset, 'a closed upload takes no bytes')
+  rule(after.parts >= before.parts && after.partBytes >= before.partBytes, 'a committed part stays committed')
+  rule(
+    before.uploadId === undefined || after.uploadId === before.uploadId || before.parts === 0,
+    'parts stay where they are',
+  )
+  rule(before.parts === 0 || after.partSize === before.partSize, 'the grid of an upload is fixed with its first part')
+}
+
+/** All bytes of the upload that the store holds under names of the record. */
+function storedBytes(record: UploadRecord): number {
+  // An upload that fits into one part has neither parts nor a tail in the end: its bytes are the object.
+  if (record.etag !== undefined && record.uploadId === undefined) return record.offset
+  const onGrid = record.parts * record.partSize
+  const partsFit = record.partBytes <= onGrid && record.partBytes > onGrid - record.partSize
+  if (record.parts > 0 && !partsFit) return Number.NaN
+  if (record.parts === 0 && record.partBytes !== 0) return Number.NaN
+  return record.partBytes + tailLength(record.tail)
+}

@@ -1,0 +1,118 @@
+/**
+ * The S3 store: creates and opens uploads. What it promises is in docs/invariants.md; the loop that moves the bytes is
+ * append.ts.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { NewUpload } from '../store/info.js'
+import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
+import type { S3Context } from './context.js'
+import { isUsableId, keysOf, prefixes, SLOTS } from './keys.js'
+import { checkMetadata } from './object-head.js'
+import { resolveOptions, type S3StoreOptions } from './options.js'
+import { Budget } from './parts/budget.js'
+import { choosePartSize } from './parts/plan.js'
+import { readRecord } from './record/commit.js'
+import type { UploadRecord } from './record/record.js'
+import { composeCall } from './service.js'
+import { S3Upload } from './upload.js'
+
+/** Uploads that are remembered between requests. Each costs a few KiB, and forgetting one costs a read. */
+const MAX_REMEMBERED = 1_000
+
+export class S3Store implements Store {
+  readonly abilities = { terminate: true, declareLength: true }
+  readonly maxObjectSize: number
+  readonly #context: S3Context
+  readonly #close: () => void
+  /** Unfinished uploads that this process wrote last, oldest first. */
+  readonly #remembered = new Map<string, S3Upload>()
+
+  /** @throws UploadError ERR_INVALID_OPTIONS, for each combination that cannot work */
+  constructor(options: S3StoreOptions) {
+    const all = resolveOptions(options)
+    const { call, close } = composeCall(all)
+    const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
+    const mostAtOnce = Math.min(all.maxBufferedParts, all.concurrentPartUploads)
+    this.maxObjectSize = maxObjectSize
+    this.#close = close
+    this.#context = {
+      bucket: all.bucket,
+      prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
+      call,
+      limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
+      budget: new Budget(all.bufferMemory),
+      // One fast upload must not take the whole memory from the others.
+      window: (partSize) => Math.max(1, Math.min(mostAtOnce, Math.floor(all.bufferMemory / 4 / partSize))),
+      commitInterval: all.commitInterval,
+      now: all.now,
+      logger: all.logger,
+    }
+  }
+
+  async create(upload: NewUpload, options: CreateOptions = {}): Promise<S3Upload> {
+    if (!isUsableId(upload.id, this.#context.prefixes)) throw new UploadError('ERR_INVALID_ID')
+    if (upload.length !== undefined) choosePartSize(this.#context.limits, upload.length, undefined)
+    checkMetadata(upload.metadata)
+    const created = new S3Upload(this.#context, newRecord(upload, this.#context.now()))
+    if (!options.appendFollows) await created.commit({})
+    this.#remember(created)
+    return created
+  }
+
+  async open(id: string, options: OpenOptions = {}): Promise<S3Upload> {
+    if (!isUsableId(id, this.#context.prefixes)) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+    const remembered = this.#remembered.get(id)
+    const isGood = remembered !== undefined && !remembered.isStale && remembered.version !== undefined
+    if (isGood && options.cached) return this.#remember(remembered)
+    const committed = await readRecord(this.#context.call, keysOf(this.#context.prefixes, id).record)
+    if (committed.record.id !== id) throw new UploadError('ERR_STORE_CORRUPT')
+    if (isGood && remembered.version === committed.etag) return this.#remember(remembered)
+    return this.#remember(new S3Upload(this.#context, committed.record, committed))
+  }
+
+  async close(): Promise<void> {
+    for (const upload of this.#remembered.values()) upload.forgetTail()
+    this.#remembered.clear()
+    this.#close()
+  }
+
+  /** Only what may still be written is worth remembering. */
+  #remember(upload: S3Upload): S3Upload {
+    const { id } = upload.record
+    const before = this.#remembered.get(id)
+    if (before !== undefined && before !== upload) before.forgetTail()
+    this.#remembered.delete(id)
+    const ended = upload.record.state === 'complete' || upload.record.state === 'failed'
+    if (ended) return upload
+    this.#remembered.set(id, upload)
+    const oldest = this.#remembered.entries().next().value
+    if (this.#remembered.size > MAX_REMEMBERED && oldest) {
+      oldest[1].forgetTail()
+      this.#remembered.delete(oldest[0])
+    }
+    return upload
+  }
+}
+
+function newRecord(upload: NewUpload, now: number): UploadRecord {
+  return {
+    ...upload,
+    commit: '',
+    state: 'open',
+    failure: undefined,
+    offset: 0,
+    uploadId: undefined,
+    token: undefined,
+    partSize: 0,
+    parts: 0,
+    partBytes: 0,
+    partsDigest: '',
+    tail: [],
+    slots: Array.from({ length: SLOTS }, () => null),
+    crc32: 0,
+    etag: undefined,
+    createdAt: now,
+    completedAt: undefined,
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Tail segments: committed bytes that are too few for a part. A slot that the committed record names is never written
+ * (docs/invariants.md, 4); a free one only under a condition, so that of two writers one finds out.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { UploadError } from '../errors.js'
+import { type Call, type Payload, payloadOf } from './call/call.js'
+import { asStoreFailure, means, S3Fault } from './call/faults.js'
+import type { Keys } from './keys.js'
+import { TOKEN_MARK } from './object-head.js'
+import { combineCrc32 } from './parts/crc.js'
+import type { Segment } from './record/record.js'
+
+/**
+ * A segment's object ends with a nonce after the client's bytes. ETags are content hashes at most providers, and a
+ * client sends the same bytes again after an interruption: without the nonce, a condition on the ETag could hold for a
+ * write that belongs to another life of the slot.
+ */
+export const NONCE_BYTES = 16
+
+/** What to do when a slot holds something that the record does not know. */
+export interface SlotOwner {
+  /** What the slot held when last known: an ETag, or null. */
+  known(slot: number): string | null
+  /**
+   * Commits the record anew with `etag` as the slot's content. Whoever wrote the slot did so on the record of before,
+   * so its commit fails from now on, and the slot may be overwritten.
+   */
+  fence(slot: number, etag: string | null): Promise<void>
+}
+
+/** @throws UploadError ERR_CONFLICT · ERR_STORE_UNAVAILABLE */
+export async function writeSegment(
+  call: Call,
+  keys: Keys,
+  owner: SlotOwner,
+  slot: number,
+  chunks: readonly Uint8Array[],
+  of: { length: number; crc32: number },
+): Promise<Segment> {
+  const nonce = randomBytes(NONCE_BYTES)
+  const sum = combineCrc32(of.crc32, crc32(nonce), NONCE_BYTES)
+  const body = payloadOf([...chunks, nonce], of.length + NONCE_BYTES, sum)
+  const token = nonce.toString('hex')
+  const key = keys.slot(slot)
+  let etag = await putSegment(call, key, body, token, owner.known(slot))
+  if (etag === undefined) {
+    const found = await headSlot(call, key)
+    await owner.fence(slot, found?.etag ?? null)
+    etag = await putSegment(call, key, body, token, found?.etag ?? null)
+  }
+  if (etag === undefined) throw new UploadError('ERR_CONFLICT')
+  return { slot, etag, ...of }
+}
+
+/** @returns undefined if the slot holds something else than expected */
+async function putSegment(
+  call: Call,
+  key: string,
+  body: Payload,
+  token: string,
+  expected: string | null,
+): Promise<string | undefined> {
+  try {
+    const condition = expected === null ? { ifAbsent: true } : { ifMatch: expected }
+    return (await call('putObject', { key, body, data: true, metadata: { [TOKEN_MARK]: token }, ...condition })).etag
+  } catch (error) {
+    if (means(error, 'denied', 'refused')) throw asStoreFailure(error)
+    // A lost answer, or a refusal of the retry of what was done: the token tells.
+    const found = await headSlot(call, key)
+    if (found?.metadata[TOKEN_MARK] === token) return found.etag
+    if (means(error, 'precondition', 'missing-object', 'conflict')) return undefined
+    throw asStoreFailure(error)
+  }
+}
+
+async function headSlot(
+  call: Call,
+  key: string,
+): Promise<{ etag: string; metadata: Record<string, string> } | undefined> {
+  try {
+    return await call('headObject', { key })
+  } catch (error) {
+    if (means(error, 'missing-object')) return undefined
+    throw asStoreFailure(error)
+  }
+}
+
+/**
+ * The bytes of segments, verified against their checksums.
+ * @throws UploadError ERR_STORE_CORRUPT if one is not what was committed · ERR_STORE_UNAVAILABLE
+ */
+export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[]): Promise<Uint8Array[]> {
+  const all = await Promise.all(tail.map((segment) => readSegment(call, keys, segment)))
+  return all.flat()
+}
+
+async function readSegment(call: Call, keys: Keys, { slot, length, etag, crc32: sum }: Segment): Promise<Uint8Array[]> {
+  const corrupt = (cause: unknown): UploadError => new UploadError('ERR_STORE_CORRUPT', { cause })
+  try {
+    const { body } = await call('getObject', { key: keys.slot(slot), range: `bytes=0-${length - 1}`, ifMatch: etag })
+    const chunks: Uint8Array[] = []
+    let seen = 0
+    let crc = 0
+    for await (const chunk of body) {
+      chunks.push(chunk)
+      seen += chunk.length
+      crc = crc32(chunk, crc)
+    }
+    if (seen < length) throw new S3Fault('getObject', 0, 'ShortBody', `${seen} of ${length} bytes`)
+    if (seen !== length || crc !== sum) throw corrupt(new Error(`slot ${slot} holds other bytes than were committed`))
+    return chunks
+  } catch (error) {
+    if (error instanceof UploadError) throw error
+    if (means(error, 'precondition', 'missing-object')) throw corrupt(error)
+    throw asStoreFailure(error instanceof S3Fault ? error : new S3Fault('getObject', 0, '', String(error), error))
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * One upload in S3: its committed record, what this process remembers beside it, and the ways to advance it.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
+import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
+import { append } from './append.js'
+import { asStoreFailure, means } from './call/faults.js'
+import { complete } from './complete.js'
+import type { S3Context } from './context.js'
+import { type Keys, keysOf, SLOTS } from './keys.js'
+import { type Committed, commitRecord, readRecord } from './record/commit.js'
+import { infoOf, type UploadRecord } from './record/record.js'
+
+export class S3Upload implements UploadHandle {
+  readonly context: S3Context
+  readonly keys: Keys
+  /** Undefined until the record of a new upload was first written. */
+  #committed: Committed | undefined
+  #draft: UploadRecord
+  /** ETags of all committed parts, if this process knows them. */
+  etags: string[] | undefined
+  /** The bytes of the committed tail, while they are kept in memory. */
+  tailChunks: readonly Uint8Array[] | undefined
+  /** Somebody else may have written slots or parts that no record tells of: more is cleaned up in the end. */
+  inherited: boolean
+  /** A commit failed, so what is remembered may be out of date. */
+  isStale = false
+
+  constructor(context: S3Context, record: UploadRecord, committed?: Committed) {
+    this.context = context
+    this.keys = keysOf(context.prefixes, record.id)
+    this.#committed = committed
+    this.#draft = record
+    this.etags = record.parts === 0 ? [] : undefined
+    this.inherited = committed !== undefined
+  }
+
+  get record(): UploadRecord {
+    return this.#committed?.record ?? this.#draft
+  }
+
+  /** The ETag of the committed record. */
+  get version(): string | undefined {
+    return this.#committed?.etag
+  }
+
+  get storage(): Record<string, string> {
+    return { Type: 's3store', Bucket: this.context.bucket, Key: this.keys.object }
+  }
+
+  get info(): UploadInfo {
+    return infoOf(this.record, this.storage)
+  }
+
+  /** The one way to advance. @throws UploadError ERR_CONFLICT if another process did meanwhile */
+  async commit(changes: Partial<UploadRecord>): Promise<void> {
+    const next = { ...this.record, ...changes }
+    const { call } = this.context
+    const before = this.record
+    try {
+      this.#committed = await commitRecord(call, this.keys.record, this.#committed, next, this.storage)
+    } catch (error) {
+      this.isStale = true
+      throw error
+    }
+    if (before.tail !== this.record.tail) this.forgetTail()
+  }
+
+  /** Reads the record again. @throws UploadError */
+  async refresh(): Promise<void> {
+    this.#committed = await readRecord(this.context.call, this.keys.record)
+  }
+
+  /** Drops the tail's bytes from memory. */
+  forgetTail(): void {
+    this.tailChunks = undefined
+    this.context.budget.give(this)
+  }
+
+  /** Keeps the bytes of the tail that was just committed, if there is room to spare. */
+  rememberTail(chunks: readonly Uint8Array[], bytes: number): void {
+    if (this.context.budget.keep(this, bytes, () => (this.tailChunks = undefined))) this.tailChunks = chunks
+  }
+
+  async append(offset: number, body: Body, options: AppendOptions = {}): Promise<number> {
+    this.#mustBeOpen()
+    if (offset !== this.record.offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset: this.record.offset })
+    return append(this, body, options)
+  }
+
+  async finish(): Promise<void> {
+    const { state, length, offset } = this.record
+    if (state === 'complete') return
+    if (state === 'failed') throw this.#gone()
+    if (state === 'completing') return complete(this)
+    if (length !== offset) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
+    await append(this, NOTHING, { completes: true })
+  }
+
+  async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    if (this.record.state === 'failed') throw this.#gone()
+    if (this.record.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
+    const { etag } = this.record
+    try {
+      const header = range && `bytes=${range.first}-${range.last}`
+      return (await this.context.call('getObject', { key: this.keys.object, range: header, ifMatch: etag })).body
+    } catch (error) {
+      if (means(error, 'missing-object', 'precondition')) throw new UploadError('ERR_STORE_CORRUPT', { cause: error })
+      throw asStoreFailure(error)
+    }
+  }
+
+  async declareLength(length: number): Promise<void> {
+    this.#mustBeOpen()
+    if (this.record.length === length) return
+    if (this.record.length !== undefined) throw new UploadError('ERR_LENGTH_ALREADY_DECLARED')
+    if (length < this.record.offset) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
+    const { limits } = this.context
+    const most = this.record.partSize ? this.record.partSize * limits.maxMultipartParts : limits.maxObjectSize
+    if (length > Math.min(most, limits.maxObjectSize)) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+    await this.commit({ length })
+  }
+
+  /** `failed` is committed first: it fences other writers, and a crash in between leaves nothing that looks alive. */
+  async terminate(): Promise<void> {
+    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure: 'The upload was terminated.' })
+    const { call } = this.context
+    const { object, record, slot } = this.keys
+    try {
+      await this.abortMultipart(this.record.uploadId)
+      await call('deleteObjects', { keys: [object, ...Array.from({ length: SLOTS }, (_, index) => slot(index))] })
+      await call('deleteObjects', { keys: [record] })
+    } catch (error) {
+      throw asStoreFailure(error)
+    }
+    this.forgetTail()
+  }
+
+  async abortMultipart(uploadId: string | undefined): Promise<void> {
+    if (uploadId === undefined) return
+    await this.context.call('abortMultipartUpload', { key: this.keys.object, uploadId }).catch((error) => {
+      if (!means(error, 'missing-upload')) throw error
+    })
+  }
+
+  /**
+   * Settles a NoSuchUpload: if the record still names that multipart upload, the provider dropped it (expired, or
+   * aborted by hand), and with it all parts. A missing multipart upload never means "complete".
+   */
+  async multipartIsGone(cause: unknown): Promise<never> {
+    const now = await readRecord(this.context.call, this.keys.record)
+    if (now.etag !== this.version) throw new UploadError('ERR_CONFLICT', { cause })
+    await this.commit({
+      state: 'failed',
+      failure: 'The store dropped the unfinished upload (expired or aborted there); create a new one.',
+    })
+    throw this.#gone(cause)
+  }
+
+  /** Commits that what S3 holds is not what was committed, so that no wrong object is ever made of it. */
+  async contradicts(detail: string): Promise<never> {
+    const failure = 'The stored parts are not those that were committed; create a new upload.'
+    await this.commit({ state: 'failed', failure })
+    throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(detail) })
+  }
+
+  #mustBeOpen(): void {
+    if (this.record.state === 'failed') throw this.#gone()
+    if (this.record.state === 'open') return
+    const { offset } = this.record
+    throw new UploadError(this.record.state === 'complete' ? 'ERR_MISMATCHED_OFFSET' : 'ERR_COMPLETION_PENDING', {
+      offset,
+    })
+  }
+
+  #gone(cause?: unknown): UploadError {
+    const { failure } = this.record
+    return new UploadError('ERR_UPLOAD_GONE', { cause, ...(failure ? { message: failure } : {}) })
+  }
+}
+
+/** A body of no bytes: for finishing what has them all. */
+const NOTHING: Body = {
+  length: 0,
+  ended: 'end',
+  stop: () => undefined,
+  [Symbol.asyncIterator]: async function* () {},
+}

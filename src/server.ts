@@ -1,0 +1,188 @@
+/**
+ * The only place where the layers meet: a request's head becomes a command, the command's outcome becomes an answer,
+ * and every failure on the way ends in the one catch here.
+ * @module
+ */
+import { asUploadError, UploadError } from './errors.js'
+import { type CorsOptions, corsFields, corsOf } from './http/cors.js'
+import type { Exchange, Serve } from './http/exchange.js'
+import { type LocationOptions, locationOf } from './http/location.js'
+import type { Codec, RenderContext } from './protocol/codec.js'
+import { planDownload } from './protocol/download.js'
+import type { RequestHead, ResponseHead } from './protocol/message.js'
+import { codecFor } from './protocol/select.js'
+import type { Store } from './store/store.js'
+import type { Outcome } from './upload/command.js'
+import { Uploads } from './upload/uploads.js'
+
+/** Where Holdfast tells what happens. Fields never hold secrets. */
+export interface Logger {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
+}
+
+export interface ServerOptions {
+  store: Store
+  /** Path (or absolute URL) under which uploads live. Default: '/files'. */
+  basePath?: string | undefined
+  /** Bytes; larger uploads are refused with 413. Default: what the store takes. */
+  maxSize?: number | undefined
+  /** Who may call from a browser; `false` sends no CORS headers. Default: every origin, without credentials. */
+  cors?: CorsOptions | false | undefined
+  /** Believes X-Forwarded-* and Forwarded. Only behind a proxy that sets them. Default: false. */
+  trustProxy?: boolean | undefined
+  /** Answers a creation with a Location without scheme and host. Default: false. */
+  relativeLocation?: boolean | undefined
+  /** Refuses GET of finished uploads. Default: false. */
+  disableDownload?: boolean | undefined
+  /** Refuses DELETE, and does not advertise it. Default: false. */
+  disableTermination?: boolean | undefined
+  /** Milliseconds that a request has to yield its upload to a newer one, which then gets 423. Default: 5,000. */
+  yieldTimeout?: number | undefined
+  /** Milliseconds that HEAD waits while the store completes an upload, before it answers 503. Default: 10,000. */
+  completionTimeout?: number | undefined
+  /** Milliseconds without a byte after which a body counts as ended. Default: 60,000. */
+  idleTimeout?: number | undefined
+  /** Bytes of Upload-Metadata. Default: 8 KiB. */
+  maxMetadataSize?: number | undefined
+  logger?: Logger | undefined
+}
+
+export interface Holdfast {
+  /** Serves one request; adapters call it. Never rejects. */
+  readonly serve: Serve
+  /** How many uploads are being written now. */
+  readonly active: number
+  /**
+   * Stops all bodies, stores and commits what arrived, answers 503, and closes the store.
+   * @param options.timeout milliseconds; default 10,000
+   */
+  close(options?: { timeout?: number }): Promise<void>
+}
+
+const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** @throws UploadError ERR_INVALID_OPTIONS */
+export function createServer(options: ServerOptions): Holdfast {
+  const { store } = options
+  const maxSize = Math.min(options.maxSize ?? Number.POSITIVE_INFINITY, store.maxObjectSize ?? Number.POSITIVE_INFINITY)
+  if (!(maxSize > 0)) throw new UploadError('ERR_INVALID_OPTIONS', { message: 'maxSize must be a positive number.' })
+  const uploads = new Uploads({
+    store,
+    maxSize,
+    yieldTimeout: options.yieldTimeout ?? 5_000,
+    completionTimeout: options.completionTimeout ?? 10_000,
+    allowTermination: options.disableTermination !== true,
+    allowDownload: options.disableDownload !== true,
+  })
+  const server = new Server(options, uploads, maxSize)
+  return {
+    serve: (exchange) => server.serve(exchange),
+    get active() {
+      return uploads.active
+    },
+    async close({ timeout = 10_000 } = {}) {
+      await uploads.close(timeout)
+      await store.close()
+    },
+  }
+}
+
+class Server {
+  readonly #options: ServerOptions
+  readonly #uploads: Uploads
+  readonly #maxSize: number
+  readonly #extensions: readonly string[]
+  readonly #location: ReturnType<typeof locationOf>
+  readonly #cors: ReturnType<typeof corsOf> | undefined
+  readonly #logger: Logger
+  readonly #idleTimeout: number
+  readonly #maxMetadataSize: number
+
+  constructor(options: ServerOptions, uploads: Uploads, maxSize: number) {
+    this.#options = options
+    this.#uploads = uploads
+    this.#maxSize = maxSize
+    this.#extensions = extensionsOf(options)
+    const { basePath = '/files', trustProxy = false, relativeLocation = false } = options
+    this.#location = locationOf({ basePath, trustProxy, relativeLocation } satisfies LocationOptions)
+    this.#cors = options.cors === false ? undefined : corsOf(options.cors ?? {})
+    this.#logger = options.logger ?? silent
+    this.#idleTimeout = options.idleTimeout ?? 60_000
+    this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
+  }
+
+  /** One request, from its head to its answer. Everything that can go wrong below ends in this catch. */
+  async serve(exchange: Exchange): Promise<void> {
+    const { head } = exchange
+    const started = performance.now()
+    const codec = codecFor(head)
+    const context = this.#context(head)
+    let answer: { head: ResponseHead; content?: AsyncIterable<Uint8Array> }
+    try {
+      const command = codec.parse(head, {
+        id: this.#location.idOf(head.target),
+        maxMetadataSize: this.#maxMetadataSize,
+      })
+      const outcome = await this.#uploads.run(command, (limit) => exchange.body(limit, this.#idleTimeout))
+      answer = await this.#answer(codec, context, head, outcome)
+    } catch (error) {
+      answer = { head: this.#failure(codec, context, head, error) }
+    }
+    if (this.#cors) Object.assign(answer.head.fields, corsFields(this.#cors, head))
+    await exchange.answer(answer.head, answer.content)
+    const duration = Math.round(performance.now() - started)
+    this.#logger.debug({ method: head.method, target: head.target, status: answer.head.status, duration }, 'request')
+  }
+
+  #context(head: RequestHead): RenderContext {
+    const maxSize = Number.isFinite(this.#maxSize) ? this.#maxSize : undefined
+    return { locate: (id) => this.#location.locate(id, head), extensions: this.#extensions, maxSize }
+  }
+
+  async #answer(
+    codec: Codec,
+    context: RenderContext,
+    head: RequestHead,
+    outcome: Outcome,
+  ): Promise<{ head: ResponseHead; content?: AsyncIterable<Uint8Array> }> {
+    if (outcome.kind !== 'content') return { head: codec.render(outcome, context) }
+    const { info } = outcome
+    const plan = planDownload(head, {
+      size: info.offset,
+      etag: info.etag,
+      modifiedAt: info.completedAt,
+      metadata: info.metadata,
+    })
+    if (!plan.sendsContent) return { head: plan.head }
+    return { head: plan.head, content: await outcome.read(plan.range) }
+  }
+
+  #failure(codec: Codec, context: RenderContext, head: RequestHead, thrown: unknown): ResponseHead {
+    const error = asUploadError(thrown)
+    const fields = { method: head.method, target: head.target, code: error.code, status: error.status }
+    if (error.status >= 500) this.#logger.error({ ...fields, cause: describeCause(error) }, error.message)
+    else this.#logger.info(fields, error.message)
+    return codec.renderFailure(error, head, context)
+  }
+}
+
+/** What is advertised is what the store's handles can do. */
+function extensionsOf({ store, disableTermination }: ServerOptions): readonly string[] {
+  const extensions = ['creation', 'creation-with-upload']
+  if (store.abilities.declareLength) extensions.push('creation-defer-length')
+  if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
+  return extensions
+}
+
+/** The chain of causes in one line, for the log. */
+function describeCause(error: Error): string {
+  const lines: string[] = []
+  for (let cause: unknown = error.cause ?? error; cause !== undefined && lines.length < 5; ) {
+    lines.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause))
+    cause = cause instanceof Error ? cause.cause : undefined
+  }
+  return lines.join(' <- ')
+}

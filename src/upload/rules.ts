@@ -1,0 +1,74 @@
+/**
+ * What an upload takes and what it refuses, decided before a byte is read. Pure.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
+import type { Body } from '../store/store.js'
+import type { Append, Create } from './command.js'
+
+/** @throws UploadError ERR_MAX_SIZE_EXCEEDED · ERR_UPLOAD_SIZE_EXCEEDED */
+export function admitCreate(command: Create, maxSize: number): void {
+  if ((command.length ?? 0) > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+  if (!command.withBody || command.bodyLength === undefined) return
+  if (command.bodyLength > (command.length ?? Number.POSITIVE_INFINITY))
+    throw new UploadError('ERR_UPLOAD_SIZE_EXCEEDED')
+  if (command.bodyLength > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+}
+
+/** @throws UploadError ERR_UPLOAD_GONE if the upload has ended badly */
+export function mustBeAlive(info: UploadInfo): void {
+  if (info.state !== 'failed') return
+  throw new UploadError('ERR_UPLOAD_GONE', info.failure === undefined ? {} : { message: info.failure })
+}
+
+/**
+ * Refuses an append that the upload cannot take, before a byte of its body is read.
+ * @returns how many bytes the body may have at most
+ * @throws UploadError ERR_UPLOAD_GONE · ERR_MISMATCHED_OFFSET · ERR_LENGTH_ALREADY_DECLARED ·
+ *   ERR_INVALID_UPLOAD_LENGTH · ERR_MAX_SIZE_EXCEEDED · ERR_UPLOAD_SIZE_EXCEEDED
+ */
+export function admitAppend(info: UploadInfo, command: Append, maxSize: number): number {
+  mustBeAlive(info)
+  const { offset } = info
+  if (command.offset !== offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset })
+  const declared = command.length
+  if (declared !== undefined) {
+    if (info.length !== undefined && info.length !== declared) throw new UploadError('ERR_LENGTH_ALREADY_DECLARED')
+    if (declared < offset) {
+      const message = 'Upload-Length is less than the bytes that were already stored.'
+      throw new UploadError('ERR_INVALID_UPLOAD_LENGTH', { message, offset })
+    }
+    if (declared > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED', { offset })
+  }
+  const length = info.length ?? declared
+  const room = (length ?? maxSize) - offset
+  if ((command.bodyLength ?? 0) > room) throw tooLong(length, offset)
+  return room
+}
+
+const tooLong = (length: number | undefined, offset: number): UploadError =>
+  new UploadError(length === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED', { offset })
+
+/** All bytes are there, but the object is not yet. */
+export function wantsCompletion(info: UploadInfo): boolean {
+  return info.state === 'completing' || (info.state === 'open' && info.length === info.offset)
+}
+
+/**
+ * What a body that did not end as it should means for the request that brought it. What arrived is committed by then.
+ * @returns undefined if nothing is wrong
+ */
+export function complaint(
+  body: Body,
+  info: UploadInfo,
+  stopped: 'yield' | 'shutdown' | undefined,
+): UploadError | undefined {
+  const { offset } = info
+  if (body.ended === 'too-long') return tooLong(info.length, offset)
+  if (info.state === 'complete' || body.ended === 'end') return undefined
+  if (body.ended === 'timeout') return new UploadError('ERR_READ_TIMEOUT', { offset })
+  if (body.ended === 'disconnected') return new UploadError('ERR_UNEXPECTED_EOF', { offset })
+  if (stopped === 'shutdown') return new UploadError('ERR_SERVER_SHUTDOWN', { offset, retryAfter: 1_000 })
+  return new UploadError('ERR_UPLOAD_INTERRUPTED', { offset })
+}

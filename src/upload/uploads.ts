@@ -1,0 +1,206 @@
+/**
+ * The commands, each from its rules to the store. Knows no header and no S3.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
+import type { Body, Store, UploadHandle } from '../store/store.js'
+import type { Append, Command, Create, Outcome } from './command.js'
+import { newId } from './ids.js'
+import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
+import { settlesWithin, type Writer, Writers } from './writers.js'
+
+export interface UploadsOptions {
+  store: Store
+  /** Bytes; Infinity for no limit. */
+  maxSize: number
+  /** Milliseconds that a writer has to yield to a newcomer. */
+  yieldTimeout: number
+  /** Milliseconds that HEAD waits for a completion before it says "ask again". */
+  completionTimeout: number
+  allowTermination: boolean
+  allowDownload: boolean
+}
+
+/** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
+export type TakeBody = (limit: number) => Body
+
+export class Uploads {
+  readonly #options: UploadsOptions
+  readonly #writers = new Writers()
+  /** Completions that go on without the request that met them. */
+  readonly #completions = new Map<string, Promise<UploadInfo>>()
+
+  constructor(options: UploadsOptions) {
+    this.#options = options
+  }
+
+  /** How many uploads are being written now. */
+  get active(): number {
+    return this.#writers.size
+  }
+
+  /** @throws UploadError, or whatever a store throws beyond its contract */
+  async run(command: Command, takeBody: TakeBody): Promise<Outcome> {
+    switch (command.kind) {
+      case 'options':
+        return { kind: 'options' }
+      case 'create':
+        return this.#create(command, takeBody)
+      case 'append':
+        return this.#append(command, takeBody)
+      case 'offset':
+        return { kind: 'offset', info: await this.#offset(command.id) }
+      case 'cancel':
+        return this.#cancel(command.id)
+      case 'read':
+        return this.#read(command.id)
+    }
+  }
+
+  /**
+   * Stops all bodies; what arrived is stored and committed.
+   * @param timeout milliseconds
+   * @returns whether all writers ended in time
+   */
+  async close(timeout: number): Promise<boolean> {
+    const started = performance.now()
+    const ended = await this.#writers.close(timeout)
+    const completions = Promise.allSettled(this.#completions.values())
+    const left = timeout - (performance.now() - started)
+    return (await settlesWithin(completions, left)) && ended
+  }
+
+  async #create(command: Create, takeBody: TakeBody): Promise<Outcome> {
+    const { store, maxSize, yieldTimeout } = this.#options
+    admitCreate(command, maxSize)
+    const { length, metadata, metadataField } = command
+    const upload = { id: newId(), length, metadata, metadataField }
+    const appends = command.withBody && command.bodyLength !== 0
+    if (!appends && length !== 0) {
+      const handle = await store.create(upload)
+      return { kind: 'created', info: handle.info, appended: command.withBody }
+    }
+    return this.#writers.exclusively(upload.id, yieldTimeout, async (writer) => {
+      const handle = await store.create(upload, { appendFollows: true })
+      try {
+        if (length !== 0) await this.#store(handle, writer, takeBody(length ?? maxSize), command)
+        else await handle.finish()
+        return { kind: 'created', info: handle.info, appended: command.withBody }
+      } catch (error) {
+        return this.#salvage(upload.id, error)
+      }
+    })
+  }
+
+  /**
+   * A creation whose first bytes could not be stored (whole) is still a creation, if its record is there: the client
+   * is told where it stands and goes on from there.
+   */
+  async #salvage(id: string, error: unknown): Promise<Outcome> {
+    const isStorage = error instanceof UploadError && error.status >= 500
+    if (!isStorage) throw error
+    const handle = await this.#options.store.open(id).catch(() => {
+      throw error
+    })
+    mustBeAlive(handle.info)
+    return { kind: 'created', info: handle.info, appended: true }
+  }
+
+  async #append(command: Append, takeBody: TakeBody): Promise<Outcome> {
+    const { maxSize, yieldTimeout } = this.#options
+    return this.#writers.exclusively(command.id, yieldTimeout, async (writer) => {
+      const { handle, room } = await this.#openAt(command)
+      if (handle.info.state !== 'complete') {
+        if (command.length !== undefined && handle.info.length === undefined) await declare(handle, command.length)
+        await this.#store(handle, writer, takeBody(Math.min(room, maxSize)), command)
+      }
+      return { kind: 'appended', info: handle.info }
+    })
+  }
+
+  /** Opens for an append. What this process remembers will do, unless it disagrees with the client. */
+  async #openAt(command: Append): Promise<{ handle: UploadHandle; room: number }> {
+    const { store, maxSize } = this.#options
+    const cached = await store.open(command.id, { cached: true })
+    if (cached.info.offset === command.offset && cached.info.state === 'open') {
+      return { handle: cached, room: admitAppend(cached.info, command, maxSize) }
+    }
+    const handle = await store.open(command.id)
+    return { handle, room: admitAppend(handle.info, command, maxSize) }
+  }
+
+  /** Appends the body, and finishes the upload if it has all its bytes. */
+  async #store(handle: UploadHandle, writer: Writer, body: Body, command: Create | Append): Promise<void> {
+    writer.reads(body)
+    await handle.append(handle.info.offset, body, { completes: command.completes === 'yes' })
+    if (wantsCompletion(handle.info)) await handle.finish()
+    const failure = complaint(body, handle.info, writer.stopped)
+    if (failure) throw failure
+  }
+
+  async #offset(id: string): Promise<UploadInfo> {
+    const { store, yieldTimeout } = this.#options
+    const locked = this.#completions.has(id)
+      ? undefined
+      : await this.#writers.yielded(id, yieldTimeout).catch((error: unknown) => error)
+    const { info } = await store.open(id)
+    mustBeAlive(info)
+    if (locked !== undefined) {
+      // The writer has all bytes and waits for the store to make the object of them, which may take minutes.
+      throw wantsCompletion(info) ? new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 }) : locked
+    }
+    return wantsCompletion(info) ? this.#completed(id) : info
+  }
+
+  /** Drives or awaits the completion of an upload for a bounded time: a full offset is told only with the object. */
+  async #completed(id: string): Promise<UploadInfo> {
+    const running = this.#completions.get(id) ?? this.#complete(id)
+    const failure: { error?: unknown } = {}
+    const settled = running.catch((error: unknown) => {
+      failure.error = error
+    })
+    if (!(await settlesWithin(settled, this.#options.completionTimeout))) {
+      throw new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 })
+    }
+    if (failure.error !== undefined) throw failure.error
+    return running
+  }
+
+  #complete(id: string): Promise<UploadInfo> {
+    const { store, yieldTimeout } = this.#options
+    const completion = this.#writers
+      .exclusively(id, yieldTimeout, async () => {
+        const handle = await store.open(id)
+        await handle.finish()
+        return handle.info
+      })
+      .finally(() => this.#completions.delete(id))
+    this.#completions.set(id, completion)
+    return completion
+  }
+
+  async #cancel(id: string): Promise<Outcome> {
+    const { store, yieldTimeout, allowTermination } = this.#options
+    if (!allowTermination) throw new UploadError('ERR_NOT_IMPLEMENTED')
+    return this.#writers.exclusively(id, yieldTimeout, async () => {
+      const handle = await store.open(id)
+      if (!handle.terminate) throw new UploadError('ERR_NOT_IMPLEMENTED')
+      await handle.terminate()
+      return { kind: 'cancelled' }
+    })
+  }
+
+  async #read(id: string): Promise<Outcome> {
+    if (!this.#options.allowDownload) throw new UploadError('ERR_NOT_IMPLEMENTED')
+    const handle = await this.#options.store.open(id)
+    mustBeAlive(handle.info)
+    if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
+    return { kind: 'content', info: handle.info, read: (range) => handle.read(range) }
+  }
+}
+
+async function declare(handle: UploadHandle, length: number): Promise<void> {
+  if (!handle.declareLength) throw new UploadError('ERR_NOT_IMPLEMENTED')
+  await handle.declareLength(length)
+}

@@ -1,0 +1,99 @@
+/**
+ * The one active writer of each upload in this process. A newcomer asks it to yield: it stops reading, stores and
+ * commits what it has, and only then does the newcomer go on. Between processes the store's commits are the fence.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { Body } from '../store/store.js'
+
+/** A writer's place: what it reads can be stopped by others. */
+export interface Writer {
+  /** Registers the body that the writer reads; stopped at once if somebody waits already. */
+  reads(body: Body): void
+  /** Why it was asked to stop, if it was. */
+  readonly stopped: 'yield' | 'shutdown' | undefined
+}
+
+class Active implements Writer {
+  stopped: 'yield' | 'shutdown' | undefined
+  readonly done: Promise<void>
+  release!: () => void
+  #body: Body | undefined
+
+  constructor() {
+    this.done = new Promise((resolve) => {
+      this.release = resolve
+    })
+  }
+
+  reads(body: Body): void {
+    this.#body = body
+    if (this.stopped) body.stop()
+  }
+
+  stop(reason: 'yield' | 'shutdown'): void {
+    this.stopped ??= reason
+    this.#body?.stop()
+  }
+}
+
+export class Writers {
+  readonly #active = new Map<string, Active>()
+  #isClosing = false
+
+  /** How many uploads are being written. */
+  get size(): number {
+    return this.#active.size
+  }
+
+  /**
+   * Runs `work` as the only writer of the upload.
+   * @param timeout milliseconds that the present writer has to yield
+   * @throws UploadError ERR_UPLOAD_LOCKED · ERR_SERVER_SHUTDOWN
+   */
+  async exclusively<T>(id: string, timeout: number, work: (writer: Writer) => Promise<T>): Promise<T> {
+    await this.yielded(id, timeout)
+    if (this.#isClosing) throw new UploadError('ERR_SERVER_SHUTDOWN', { retryAfter: 1_000 })
+    const writer = new Active()
+    this.#active.set(id, writer)
+    try {
+      return await work(writer)
+    } finally {
+      this.#active.delete(id)
+      writer.release()
+    }
+  }
+
+  /**
+   * Asks whoever writes the upload to yield, and waits until nobody does.
+   * @throws UploadError ERR_UPLOAD_LOCKED after `timeout` milliseconds
+   */
+  async yielded(id: string, timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout
+    for (let active = this.#active.get(id); active; active = this.#active.get(id)) {
+      active.stop('yield')
+      if (!(await settlesWithin(active.done, deadline - performance.now()))) {
+        throw new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
+      }
+    }
+  }
+
+  /** Stops all writers and waits for them, at most `timeout` milliseconds. @returns whether all have ended */
+  async close(timeout: number): Promise<boolean> {
+    this.#isClosing = true
+    const all = [...this.#active.values()]
+    for (const active of all) active.stop('shutdown')
+    return settlesWithin(Promise.all(all.map(({ done }) => done)), timeout)
+  }
+}
+
+/** Whether a promise that never rejects settles in time. */
+export function settlesWithin(promise: Promise<unknown>, timeout: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), Math.max(0, timeout))
+    promise.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+}
