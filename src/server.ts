@@ -91,7 +91,6 @@ export function createServer(options: ServerOptions): Holdfast {
 }
 
 class Server {
-  readonly #options: ServerOptions
   readonly #uploads: Uploads
   readonly #maxSize: number
   readonly #extensions: readonly string[]
@@ -102,7 +101,6 @@ class Server {
   readonly #maxMetadataSize: number
 
   constructor(options: ServerOptions, uploads: Uploads, maxSize: number) {
-    this.#options = options
     this.#uploads = uploads
     this.#maxSize = maxSize
     this.#extensions = extensionsOf(options)

@@ -14,8 +14,9 @@ import { complete, putWhole } from './complete.js'
 import { SLOTS } from './keys.js'
 import { objectHead } from './object-head.js'
 import type { Reservation } from './parts/budget.js'
+import { type Bytes, FileBytes, MemoryBytes } from './parts/bytes.js'
 import { combineCrc32 } from './parts/crc.js'
-import { crcOf, Piece, payloadAfter, skipBytes } from './parts/piece.js'
+import { Piece, payloadAfter } from './parts/piece.js'
 import { choosePartSize, planSegment } from './parts/plan.js'
 import { PartWindow } from './parts/window.js'
 import { chainEtag, newNonce, type Segment, tailLength, type UploadRecord } from './record/record.js'
@@ -30,6 +31,11 @@ export async function append(upload: S3Upload, body: Body, options: AppendOption
   return upload.record.offset
 }
 
+const NO_BYTES = new MemoryBytes()
+
+/** Stands for a reservation where the piece waits in a file. */
+const ON_DISK: Reservation = { bytes: 0, filled: () => undefined, release: () => undefined }
+
 class Append {
   readonly #upload: S3Upload
   readonly #body: Body
@@ -43,7 +49,7 @@ class Append {
   /** Segments before the piece that belong to the same part. */
   #tail: readonly Segment[]
   /** Their bytes, if they were loaded. */
-  #tailChunks: readonly Uint8Array[] | undefined
+  #tailBytes: Bytes | undefined
   #reservation: Reservation | undefined
   /** The multipart upload, once it was asked for. */
   #multipart: Promise<string> | undefined
@@ -86,7 +92,7 @@ class Append {
         const room = this.#partSize - this.#tailLength - this.#piece.length
         const bytes = rest.length > room ? rest.subarray(0, room) : rest
         rest = rest.subarray(bytes.length)
-        this.#piece.add(bytes)
+        await this.#piece.add(bytes)
         this.#received += bytes.length
         // The last part is the end's business: it may be the whole upload.
         if (bytes.length === room && !this.#isLast()) await this.#sendPart()
@@ -111,7 +117,7 @@ class Append {
     } catch (error) {
       this.#fail(error)
     } finally {
-      this.#reservation?.release()
+      this.#letGo()()
     }
     if (this.#failure !== undefined) await this.#throwFailure()
   }
@@ -131,7 +137,13 @@ class Append {
     const coming = Math.max(atLeast, (this.#body.length ?? Number.POSITIVE_INFINITY) - this.#received)
     const needsTail = this.#needsTail(coming)
     const bytes = Math.min(this.#partSize - this.#tailLength, coming) + (needsTail ? this.#tailLength : 0)
-    this.#reservation = await this.#upload.context.budget.reserve(bytes, () => this.#hurry())
+    const { budget, temporaryDirectory } = this.#upload.context
+    const hurry = (): void => this.#hurry()
+    this.#reservation = temporaryDirectory ? budget.tryReserve(bytes, hurry) : await budget.reserve(bytes, hurry)
+    if (this.#reservation === undefined) {
+      this.#reservation = ON_DISK
+      this.#piece = new Piece(new FileBytes(temporaryDirectory!))
+    }
     if (needsTail) await this.#loadTail()
   }
 
@@ -144,9 +156,12 @@ class Append {
   }
 
   async #loadTail(): Promise<void> {
-    if (this.#tailChunks || this.#tail.length === 0) return
-    const { context, keys, tailChunks } = this.#upload
-    this.#tailChunks = tailChunks ?? (await readSegments(context.call, keys, this.#tail))
+    if (this.#tailBytes || this.#tail.length === 0) return
+    const { context, keys, tailBytes } = this.#upload
+    const onDisk = this.#reservation === ON_DISK && context.temporaryDirectory !== undefined
+    const bytes = tailBytes ?? (onDisk ? new FileBytes(context.temporaryDirectory!) : new MemoryBytes())
+    if (bytes !== tailBytes) await readSegments(context.call, keys, this.#tail, bytes)
+    this.#tailBytes = bytes
   }
 
   /** Sends what is held as the next part; the following bytes begin a new piece. */
@@ -155,19 +170,16 @@ class Append {
     const partNumber = this.#nextPart++
     if (partNumber > context.limits.maxMultipartParts) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
     await this.#loadTail()
-    const payload = payloadAfter(this.#tail, this.#tailChunks ?? [], this.#piece)
-    const reservation = this.#reservation
-    reservation?.filled()
-    this.#reservation = undefined
-    this.#piece = new Piece()
+    const payload = payloadAfter(this.#tail, this.#tailBytes ?? NO_BYTES, this.#piece)
+    this.#reservation?.filled()
+    const discard = this.#letGo()
     this.#tail = []
-    this.#tailChunks = undefined
     const part = { length: payload.length, crc32: payload.crc32! }
     this.#window.add(
       part,
       () => this.#uploadPart(partNumber, payload),
       () => {
-        reservation?.release()
+        discard()
         if (this.#window.failure !== undefined) this.#fail(this.#window.failure)
       },
     )
@@ -248,28 +260,42 @@ class Append {
     const kept = this.#tail.slice(0, plan.keep)
     const merged = this.#tail.slice(plan.keep)
     if (merged.length > 0) await this.#loadTail()
-    const held = skipBytes(
-      [...(this.#tailChunks ?? []), ...this.#piece.chunks],
-      merged.length > 0 ? tailLength(kept) : 0,
-    )
-    const chunks = merged.length > 0 ? held : this.#piece.chunks
-    const of = crcOf([...merged, this.#piece])
-    const segment = await this.#writeSegment(plan.slot, chunks, of)
+    const skip = tailLength(kept)
+    const payload = payloadAfter(merged, this.#tailBytes ?? NO_BYTES, this.#piece, skip)
+    const segment = await this.#writeSegment(plan.slot, payload)
     const slots = [...this.#upload.record.slots]
     slots[plan.slot] = segment.etag
-    const before = this.#tailChunks ?? (kept.length === 0 ? [] : this.#upload.tailChunks)
-    const all = before && [...before, ...this.#piece.chunks]
+    const inMemory = this.#inMemory(kept)
     await this.#commit({ tail: [...kept, segment], slots })
     this.#tail = this.#upload.record.tail
-    this.#tailChunks = undefined
-    this.#piece = new Piece()
     this.#hurried = false
-    this.#reservation?.release()
-    this.#reservation = undefined
-    if (all) this.#upload.rememberTail(all, this.#tailLength)
+    this.#letGo()()
+    if (inMemory) this.#upload.rememberTail(inMemory, this.#tailLength)
   }
 
-  #writeSegment(slot: number, chunks: Uint8Array[], of: { length: number; crc32: number }): Promise<Segment> {
+  /** The bytes of the tail that the flush makes, if all of them are in memory. */
+  #inMemory(kept: readonly Segment[]): MemoryBytes | undefined {
+    const before = this.#tailBytes ?? (this.#tail.length === 0 ? NO_BYTES : this.#upload.tailBytes)
+    if (!(this.#piece.bytes instanceof MemoryBytes) || !(before instanceof MemoryBytes)) return undefined
+    if (this.#tailBytes === undefined && kept.length !== this.#tail.length) return undefined
+    return new MemoryBytes([...before.chunks(), ...this.#piece.bytes.chunks()])
+  }
+
+  /** Begins a new piece. @returns what gives back the room of the one before */
+  #letGo(): () => void {
+    const held = [this.#piece.bytes, this.#tailBytes]
+    const reservation = this.#reservation
+    this.#piece = new Piece()
+    this.#tailBytes = undefined
+    this.#reservation = undefined
+    return () => {
+      // Bytes in memory go with their last reference; a remembered tail may still have one.
+      for (const bytes of held) if (bytes instanceof FileBytes) bytes.discard()
+      reservation?.release()
+    }
+  }
+
+  #writeSegment(slot: number, bytes: Payload): Promise<Segment> {
     const { context, keys } = this.#upload
     const owner = {
       known: (index: number) => this.#upload.record.slots[index] ?? null,
@@ -279,7 +305,7 @@ class Append {
         return this.#upload.commit({ slots })
       },
     }
-    return writeSegment(context.call, keys, owner, slot, chunks, of)
+    return writeSegment(context.call, keys, owner, slot, bytes)
   }
 
   /** Others wait for memory: what is held is stored now, and this upload lines up again. */
@@ -298,7 +324,7 @@ class Append {
   async #conclude(): Promise<void> {
     await this.#loadTail()
     const { record } = this.#upload
-    const payload = payloadAfter(this.#tail, this.#tailChunks ?? [], this.#piece)
+    const payload = payloadAfter(this.#tail, this.#tailBytes ?? NO_BYTES, this.#piece)
     const length = this.#start + this.#received
     const onlyPart = record.uploadId === undefined && this.#created === undefined && record.parts === 0
     if (onlyPart && payload.length === length && (await putWhole(this.#upload, payload, this.#partSize))) {

@@ -18,6 +18,8 @@ export interface S3Context {
   call: Call
   limits: PartLimits
   budget: Budget
+  /** Where parts wait that find no room in the budget; undefined: they wait in the client instead. */
+  temporaryDirectory: string | undefined
   /** Parts of one upload that may be unconfirmed at once. */
   window: (partSize: number) => number
   /** Milliseconds between two commits of one long append. */

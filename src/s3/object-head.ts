@@ -30,7 +30,7 @@ export function userMetadata(metadata: Metadata): Record<string, string> {
 }
 
 export function contentTypeOf(metadata: Metadata): string | undefined {
-  const type = metadata['filetype'] || metadata['type'] || metadata['contentType']
+  const type = metadata.filetype || metadata.type || metadata.contentType
   return type ? printable(type) : undefined
 }
 

@@ -41,8 +41,13 @@ export interface S3StoreOptions {
   maxBufferedParts?: number | undefined
   /** How many parts are sent to S3 at once, over all uploads. Default: 10. */
   concurrentPartUploads?: number | undefined
-  /** Bytes of uploads in memory at once, over all uploads; at the bound, sockets are paused. Default: 256 MiB. */
+  /**
+   * Bytes of uploads in memory at once, over all uploads. At the bound, parts wait in `temporaryDirectory` if one is
+   * set, and else sockets are paused. A single part that is larger is taken alone. Default: 256 MiB.
+   */
   bufferMemory?: number | undefined
+  /** A folder for parts that find no room in `bufferMemory`; its files have no names and never stay. Default: none. */
+  temporaryDirectory?: string | undefined
   /** Sends no CRC32 with the bytes. S3 then verifies only their number. Default: false. */
   disableContentHashes?: boolean | undefined
   /** Milliseconds without progress after which one try of a request to S3 is given up. Default: 30,000. */

@@ -42,6 +42,7 @@ export class S3Store implements Store {
       call,
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
       budget: new Budget(all.bufferMemory),
+      temporaryDirectory: all.temporaryDirectory,
       // One fast upload must not take the whole memory from the others.
       window: (partSize) => Math.max(1, Math.min(mostAtOnce, Math.floor(all.bufferMemory / 4 / partSize))),
       commitInterval: all.commitInterval,

@@ -6,10 +6,11 @@
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
-import { type Call, type Payload, payloadOf } from './call/call.js'
+import type { Call, Payload } from './call/call.js'
 import { asStoreFailure, means, S3Fault } from './call/faults.js'
 import type { Keys } from './keys.js'
 import { TOKEN_MARK } from './object-head.js'
+import type { Bytes } from './parts/bytes.js'
 import { combineCrc32 } from './parts/crc.js'
 import type { Segment } from './record/record.js'
 
@@ -37,12 +38,10 @@ export async function writeSegment(
   keys: Keys,
   owner: SlotOwner,
   slot: number,
-  chunks: readonly Uint8Array[],
-  of: { length: number; crc32: number },
+  bytes: Payload,
 ): Promise<Segment> {
   const nonce = randomBytes(NONCE_BYTES)
-  const sum = combineCrc32(of.crc32, crc32(nonce), NONCE_BYTES)
-  const body = payloadOf([...chunks, nonce], of.length + NONCE_BYTES, sum)
+  const body = withNonce(bytes, nonce)
   const token = nonce.toString('hex')
   const key = keys.slot(slot)
   let etag = await putSegment(call, key, body, token, owner.known(slot))
@@ -52,7 +51,23 @@ export async function writeSegment(
     etag = await putSegment(call, key, body, token, found?.etag ?? null)
   }
   if (etag === undefined) throw new UploadError('ERR_CONFLICT')
-  return { slot, etag, ...of }
+  return { slot, etag, length: bytes.length, crc32: bytes.crc32! }
+}
+
+function withNonce(bytes: Payload, nonce: Uint8Array): Payload {
+  return {
+    length: bytes.length + NONCE_BYTES,
+    crc32: combineCrc32(bytes.crc32!, crc32(nonce), NONCE_BYTES),
+    chunks: () => {
+      const chunks = bytes.chunks()
+      return Symbol.iterator in chunks ? [...chunks, nonce] : followedBy(chunks, nonce)
+    },
+  }
+}
+
+async function* followedBy(chunks: AsyncIterable<Uint8Array>, last: Uint8Array): AsyncIterable<Uint8Array> {
+  yield* chunks
+  yield last
 }
 
 /** @returns undefined if the slot holds something else than expected */
@@ -89,29 +104,31 @@ async function headSlot(
 }
 
 /**
- * The bytes of segments, verified against their checksums.
+ * Reads the bytes of segments into `into`, verified against their checksums.
  * @throws UploadError ERR_STORE_CORRUPT if one is not what was committed · ERR_STORE_UNAVAILABLE
  */
-export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[]): Promise<Uint8Array[]> {
-  const all = await Promise.all(tail.map((segment) => readSegment(call, keys, segment)))
-  return all.flat()
+export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[], into: Bytes): Promise<void> {
+  for (const segment of tail) await readSegment(call, keys, segment, into)
 }
 
-async function readSegment(call: Call, keys: Keys, { slot, length, etag, crc32: sum }: Segment): Promise<Uint8Array[]> {
+async function readSegment(
+  call: Call,
+  keys: Keys,
+  { slot, length, etag, crc32: sum }: Segment,
+  into: Bytes,
+): Promise<void> {
   const corrupt = (cause: unknown): UploadError => new UploadError('ERR_STORE_CORRUPT', { cause })
   try {
     const { body } = await call('getObject', { key: keys.slot(slot), range: `bytes=0-${length - 1}`, ifMatch: etag })
-    const chunks: Uint8Array[] = []
     let seen = 0
     let crc = 0
     for await (const chunk of body) {
-      chunks.push(chunk)
+      await into.add(chunk)
       seen += chunk.length
       crc = crc32(chunk, crc)
     }
     if (seen < length) throw new S3Fault('getObject', 0, 'ShortBody', `${seen} of ${length} bytes`)
     if (seen !== length || crc !== sum) throw corrupt(new Error(`slot ${slot} holds other bytes than were committed`))
-    return chunks
   } catch (error) {
     if (error instanceof UploadError) throw error
     if (means(error, 'precondition', 'missing-object')) throw corrupt(error)

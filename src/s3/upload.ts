@@ -10,6 +10,7 @@ import { asStoreFailure, means } from './call/faults.js'
 import { complete } from './complete.js'
 import type { S3Context } from './context.js'
 import { type Keys, keysOf, SLOTS } from './keys.js'
+import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
 
@@ -22,7 +23,7 @@ export class S3Upload implements UploadHandle {
   /** ETags of all committed parts, if this process knows them. */
   etags: string[] | undefined
   /** The bytes of the committed tail, while they are kept in memory. */
-  tailChunks: readonly Uint8Array[] | undefined
+  tailBytes: MemoryBytes | undefined
   /** Somebody else may have written slots or parts that no record tells of: more is cleaned up in the end. */
   inherited: boolean
   /** A commit failed, so what is remembered may be out of date. */
@@ -75,13 +76,16 @@ export class S3Upload implements UploadHandle {
 
   /** Drops the tail's bytes from memory. */
   forgetTail(): void {
-    this.tailChunks = undefined
+    this.tailBytes = undefined
     this.context.budget.give(this)
   }
 
   /** Keeps the bytes of the tail that was just committed, if there is room to spare. */
-  rememberTail(chunks: readonly Uint8Array[], bytes: number): void {
-    if (this.context.budget.keep(this, bytes, () => (this.tailChunks = undefined))) this.tailChunks = chunks
+  rememberTail(bytes: MemoryBytes, length: number): void {
+    const drop = (): void => {
+      this.tailBytes = undefined
+    }
+    if (this.context.budget.keep(this, length, drop)) this.tailBytes = bytes
   }
 
   async append(offset: number, body: Body, options: AppendOptions = {}): Promise<number> {

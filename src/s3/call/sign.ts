@@ -74,7 +74,7 @@ export function sign(
   const scope = `${day}/${region}/s3/aws4_request`
   const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')
   const signature = createHmac('sha256', signingKey(credentials.secretAccessKey, day, region)).update(toSign)
-  added['authorization'] =
+  added.authorization =
     `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${signed}, ` +
     `Signature=${signature.digest('hex')}`
   return added

@@ -62,6 +62,12 @@ export class Budget {
     })
   }
 
+  /** Room at once or not at all: for who can do without. */
+  tryReserve(bytes: number, hurry: () => void): Reservation | undefined {
+    const fits = this.#waiting.length === 0 && bytes <= this.capacity && this.#makeRoom(bytes)
+    return fits ? this.#grant(bytes, hurry) : undefined
+  }
+
   /** Keeps bytes in memory for a later use, if there is room to spare. `drop` is called if they must go. */
   keep(owner: object, bytes: number, drop: () => void): boolean {
     this.give(owner)
@@ -83,7 +89,7 @@ export class Budget {
   #serve(): void {
     for (let next = this.#waiting[0]; next && this.#makeRoom(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift()
-      next.grant(this.#grant(next))
+      next.grant(this.#grant(next.bytes, next.hurry))
     }
     this.#watch()
   }
@@ -99,7 +105,7 @@ export class Budget {
     return this.#free >= needed
   }
 
-  #grant({ bytes, hurry }: Waiter): Reservation {
+  #grant(bytes: number, hurry: () => void): Reservation {
     const taken = Math.min(bytes, this.capacity)
     this.#free -= taken
     let held = true

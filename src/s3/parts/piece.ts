@@ -1,33 +1,48 @@
 /**
- * Bytes on their way to becoming a part: the chunks as they came from the socket, never joined, with their CRC32.
+ * Bytes on their way to becoming a part, with their CRC32.
  * @module
  */
 import { crc32 } from 'node:zlib'
 import type { Payload } from '../call/call.js'
 import type { Segment } from '../record/record.js'
+import { type Bytes, MemoryBytes } from './bytes.js'
 import { combineCrc32 } from './crc.js'
 
 export class Piece {
-  readonly chunks: Uint8Array[] = []
+  readonly bytes: Bytes
   length = 0
   crc32 = 0
 
-  add(chunk: Uint8Array): void {
-    this.chunks.push(chunk)
+  constructor(bytes: Bytes = new MemoryBytes()) {
+    this.bytes = bytes
+  }
+
+  add(chunk: Uint8Array): Promise<void> | undefined {
     this.length += chunk.length
     this.crc32 = crc32(chunk, this.crc32)
+    return this.bytes.add(chunk)
   }
 }
 
-/** The tail's bytes followed by those of the piece. */
-export function payloadAfter(tail: readonly Segment[], tailChunks: readonly Uint8Array[], piece: Piece): Payload {
-  const start = crcOf(tail)
-  const chunks = tailChunks.length === 0 ? piece.chunks : [...tailChunks, ...piece.chunks]
+/** The bytes of segments (given as `before`, without the first `skip` of them) followed by those of the piece. */
+export function payloadAfter(segments: readonly Segment[], before: Bytes, piece: Piece, skip = 0): Payload {
+  const start = crcOf(segments)
   return {
     length: start.length + piece.length,
     crc32: combineCrc32(start.crc32, piece.crc32, piece.length),
-    chunks: () => chunks,
+    chunks: () => (start.length === 0 ? piece.bytes.chunks() : inARow(before.chunks(skip), piece.bytes.chunks())),
   }
+}
+
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
+function inARow(first: Chunks, second: Chunks): Chunks {
+  return Symbol.iterator in first && Symbol.iterator in second ? [...first, ...second] : asyncInARow(first, second)
+}
+
+async function* asyncInARow(first: Chunks, second: Chunks): AsyncIterable<Uint8Array> {
+  yield* first
+  yield* second
 }
 
 /** Length and CRC32 of segments in a row. */
@@ -39,18 +54,4 @@ export function crcOf(segments: readonly { length: number; crc32: number }[]): {
     length += segment.length
   }
   return { length, crc32: crc }
-}
-
-/** The chunks without their first `count` bytes. */
-export function skipBytes(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
-  const rest: Uint8Array[] = []
-  let left = count
-  for (const chunk of chunks) {
-    if (left >= chunk.length) left -= chunk.length
-    else {
-      rest.push(left > 0 ? chunk.subarray(left) : chunk)
-      left = 0
-    }
-  }
-  return rest
 }
