@@ -1,0 +1,54 @@
+/**
+ * Faults on purpose: what a test may make the server do instead of, or after, an operation.
+ * @module
+ */
+import type { OperationName, Route } from './route.js'
+
+export interface InterceptedRequest {
+  readonly operation: OperationName
+  readonly bucket: string
+  readonly key: string
+  readonly partNumber: number | undefined
+  readonly uploadId: string | undefined
+  /** 1 for the first request with this operation, bucket, key and part number since `intercept` was set. */
+  readonly occurrence: number
+}
+
+export type Fault =
+  /** Answers an error without doing the work. */
+  | { action: 'status'; status: number; code: string; message?: string }
+  /** Cuts the connection without doing the work. */
+  | { action: 'reset-before' }
+  /** Does the work, then cuts the connection instead of answering. */
+  | { action: 'reset-after' }
+  /** Neither works nor answers, until the client goes or the server closes. */
+  | { action: 'hang' }
+  /** Works and answers, `ms` milliseconds later. */
+  | { action: 'delay'; ms: number }
+
+export type Intercept = (request: InterceptedRequest) => Fault | undefined
+
+/** Counts while a function is set. */
+export class Interceptor {
+  #intercept: Intercept | undefined
+  readonly #occurrences = new Map<string, number>()
+
+  get intercept(): Intercept | undefined {
+    return this.#intercept
+  }
+
+  set intercept(intercept: Intercept | undefined) {
+    this.#intercept = intercept
+    this.#occurrences.clear()
+  }
+
+  ask({ operation, bucket, key, query }: Route): Fault | undefined {
+    if (this.#intercept === undefined) return undefined
+    const part = query.get('partNumber')
+    const name = JSON.stringify([operation, bucket, key, part])
+    const occurrence = (this.#occurrences.get(name) ?? 0) + 1
+    this.#occurrences.set(name, occurrence)
+    const partNumber = part === undefined ? undefined : Number(part)
+    return this.#intercept({ operation, bucket, key, partNumber, uploadId: query.get('uploadId'), occurrence })
+  }
+}

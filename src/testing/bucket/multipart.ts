@@ -1,0 +1,256 @@
+/**
+ * Multipart uploads: created, filled part by part, and completed into an object that goes on living in the files of its
+ * parts, so that completing costs no copy.
+ * @module
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { readText, receive } from './body.js'
+import {
+  type Answer,
+  type Call,
+  type Context,
+  checksumHeaders,
+  isoTime,
+  parseCount,
+  quote,
+  readRoot,
+  xmlAnswer,
+} from './call.js'
+import { type CompletionPart, checkCompletion, objectChecksum, readParts } from './completion.js'
+import { checkRead, checkWrite, parseCopyRange, refuseConditions, unquote } from './conditions.js'
+import { parseDescription } from './description.js'
+import { CHECKSUMS, type ChecksumType, type DigestName, type Headers, parseAlgorithm } from './digests.js'
+import { S3Error } from './errors.js'
+import { checkLength, copyBytes, copyResult, findObject, MAX_PUT } from './objects.js'
+import type { ObjectRecord, PartRecord, UploadRecord } from './records.js'
+import { parseCopySource } from './route.js'
+import type { Store, Upload } from './store.js'
+import { element } from './xml.js'
+
+const MAX_PARTS = 10_000
+let created = 0
+
+export async function createMultipartUpload({ store, now }: Context, { bucket, key, headers }: Call): Promise<Answer> {
+  store.bucket(bucket)
+  refuseConditions(headers)
+  const checksum = parseUploadChecksum(headers)
+  const initiated = now()
+  // Time and count first: uploads of one key are listed in the order in which they were initiated.
+  const id = `${initiated.toString(36).padStart(9, '0')}${(created++).toString(36).padStart(6, '0')}${randomBytes(16).toString('hex')}`
+  const record = { ...parseDescription(headers), id, key, initiated, ...(checksum === undefined ? {} : { checksum }) }
+  await store.createUpload(bucket, record)
+  return xmlAnswer(
+    'InitiateMultipartUploadResult',
+    [element('Bucket', bucket), element('Key', key), element('UploadId', id)],
+    { 'x-amz-checksum-algorithm': checksum?.algorithm, 'x-amz-checksum-type': checksum?.type },
+  )
+}
+
+function parseUploadChecksum(headers: Headers): UploadRecord['checksum'] {
+  const algorithm = parseAlgorithm(headers.get('x-amz-checksum-algorithm'))
+  const type = headers.get('x-amz-checksum-type')?.toUpperCase()
+  if (algorithm === undefined) {
+    if (type !== undefined)
+      throw new S3Error(
+        'InvalidRequest',
+        'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
+      )
+    return undefined
+  }
+  const types: readonly ChecksumType[] = CHECKSUMS[algorithm].types
+  const chosen = type === undefined ? types[0] : types.find((known) => known === type)
+  if (chosen === undefined)
+    throw new S3Error(
+      'InvalidRequest',
+      `The ${type} checksum type cannot be used with the ${algorithm} checksum algorithm.`,
+    )
+  return { algorithm, type: chosen }
+}
+
+function findUpload(store: Store, { bucket, key, query }: Call): Upload {
+  const upload = store.bucket(bucket).uploads.get(query.get('uploadId') ?? '')
+  if (upload?.record.key !== key) throw new S3Error('NoSuchUpload')
+  return upload
+}
+
+function parsePartNumber(text: string | undefined): number {
+  const number = /^\d{1,5}$/.test(text ?? '') ? Number(text) : 0
+  if (number >= 1 && number <= MAX_PARTS) return number
+  throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive')
+}
+
+export async function uploadPart({ store, now }: Context, call: Call): Promise<Answer> {
+  refuseConditions(call.headers)
+  const upload = findUpload(store, call)
+  const number = parsePartNumber(call.query.get('partNumber'))
+  checkLength(call.body)
+  const declared = upload.record.checksum?.algorithm
+  const { blob, size, digests, expected } = await receive(
+    store.blobs,
+    call,
+    declared === undefined ? ['MD5'] : ['MD5', declared],
+  )
+  const part = makePart({ number, size, blob, modified: now() }, digests)
+  const sent = expected.checksum?.algorithm
+  await publishPart(store, call, upload, part, sent)
+  const algorithm = sent ?? declared
+  const echoed = algorithm && { algorithm, value: part.checksums[algorithm]! }
+  return { status: 200, headers: { etag: quote(part.etag), ...checksumHeaders(echoed) } }
+}
+
+function makePart(part: Omit<PartRecord, 'etag' | 'checksums'>, digests: ReadonlyMap<DigestName, Buffer>): PartRecord {
+  const checksums = [...digests]
+    .filter(([name]) => name !== 'MD5')
+    .map(([name, digest]) => [name, digest.toString('base64')])
+  return { ...part, etag: digests.get('MD5')!.toString('hex'), checksums: Object.fromEntries(checksums) }
+}
+
+/** The part takes its place unless the upload ended meanwhile. Of two with one number, the last to get here stays. */
+async function publishPart(
+  store: Store,
+  call: Call,
+  upload: Upload,
+  part: PartRecord,
+  sent?: DigestName,
+): Promise<void> {
+  try {
+    const declared = upload.record.checksum?.algorithm
+    if (declared !== undefined && sent !== undefined && sent !== declared) {
+      throw new S3Error(
+        'InvalidRequest',
+        `Checksum Type mismatch occurred, expected checksum Type: ${declared.toLowerCase()}, actual checksum Type: ${sent.toLowerCase()}`,
+      )
+    }
+    await store.withKey(call.bucket, call.key, async () => {
+      findUpload(store, call)
+      await store.putPart(call.bucket, upload, part)
+    })
+  } catch (error) {
+    await store.blobs.discard([part.blob])
+    throw error
+  }
+}
+
+export async function uploadPartCopy({ store, now }: Context, call: Call): Promise<Answer> {
+  const { headers, query } = call
+  const upload = findUpload(store, call)
+  const number = parsePartNumber(query.get('partNumber'))
+  const from = parseCopySource(headers.get('x-amz-copy-source')!)
+  const source = findObject(store, from.bucket, from.key)
+  checkRead(headers, source, 'x-amz-copy-source-')
+  const span = parseCopyRange(headers.get('x-amz-copy-source-range'), source.size)
+  if (span.end - span.start > MAX_PUT)
+    throw new S3Error('InvalidRequest', 'The specified copy source is larger than the maximum allowable size.')
+  const algorithm = upload.record.checksum?.algorithm
+  const { blob, size, digests } = await copyBytes(store, source, span, ['MD5', algorithm])
+  const part = makePart({ number, size, blob, modified: now() }, digests)
+  await publishPart(store, call, upload, part)
+  const checksum = algorithm && { algorithm, type: 'COMPOSITE' as const, value: part.checksums[algorithm]! }
+  return xmlAnswer('CopyPartResult', copyResult(part, checksum))
+}
+
+export async function completeMultipartUpload(context: Context, call: Call): Promise<Answer> {
+  const { bucket, key } = call
+  const { store } = context
+  store.bucket(bucket)
+  const parts = readParts(readRoot(await readText(call), 'CompleteMultipartUpload'))
+  const record = await store.withKey(
+    bucket,
+    key,
+    async () => replay(store, call, parts) ?? complete(context, call, parts),
+  )
+  return xmlAnswer('CompleteMultipartUploadResult', [
+    element('Location', `http://${call.headers.get('host')}/${bucket}/${encodeURIComponent(key)}`),
+    element('Bucket', bucket),
+    element('Key', key),
+    element('ETag', quote(record.etag)),
+    ...(record.checksum === undefined
+      ? []
+      : [
+          element(`Checksum${record.checksum.algorithm}`, record.checksum.value),
+          element('ChecksumType', record.checksum.type),
+        ]),
+  ])
+}
+
+/** S3 answers a Complete that is sent again as it did the first time, whatever conditions it carries, while it can tell. */
+function replay(
+  store: Store,
+  { bucket, key, query }: Call,
+  parts: readonly CompletionPart[],
+): ObjectRecord | undefined {
+  const current = store.bucket(bucket).objects.get(key)
+  const same = current?.uploadId === query.get('uploadId') && current?.etag === etagOf(parts)
+  return same ? current : undefined
+}
+
+const etagOf = (parts: readonly { etag: string }[]) =>
+  `${createHash('md5')
+    .update(Buffer.from(parts.map(({ etag }) => unquote(etag)).join(''), 'hex'))
+    .digest('hex')}-${parts.length}`
+
+async function complete(
+  { store, now, minPartSize }: Context,
+  call: Call,
+  listed: readonly CompletionPart[],
+): Promise<ObjectRecord> {
+  const { bucket, key, headers } = call
+  const upload = findUpload(store, call)
+  const parts = checkCompletion(upload, listed, headers, minPartSize)
+  const { headers: stored, metadata, tags, id } = upload.record
+  const checksum = objectChecksum(upload.record.checksum, parts, headers)
+  checkWrite(headers, store.bucket(bucket).objects.get(key))
+  const record: ObjectRecord = {
+    key,
+    headers: stored,
+    metadata,
+    tags,
+    size: parts.reduce((sum, { size }) => sum + size, 0),
+    etag: etagOf(parts),
+    modified: now(),
+    segments: parts.map(({ blob, size, number }) => ({ blob, size, part: number })),
+    uploadId: id,
+    ...(checksum === undefined ? {} : { checksum }),
+  }
+  await store.putObject(bucket, record)
+  await store.dropUpload(bucket, upload, new Set(parts.map(({ blob }) => blob)))
+  return record
+}
+
+export async function abortMultipartUpload({ store }: Context, call: Call): Promise<Answer> {
+  await store.withKey(call.bucket, call.key, () => store.dropUpload(call.bucket, findUpload(store, call)))
+  return { status: 204 }
+}
+
+export async function listParts({ store, maxListSize }: Context, call: Call): Promise<Answer> {
+  const { record, parts } = findUpload(store, call)
+  const marker = parseCount('part-number-marker', call.query.get('part-number-marker'), 0)
+  const max = Math.min(parseCount('max-parts', call.query.get('max-parts'), maxListSize), maxListSize)
+  const rest = [...parts.values()].filter(({ number }) => number > marker).sort((a, b) => a.number - b.number)
+  const page = rest.slice(0, max)
+  const owner = [element('ID', 'holdfast'), element('DisplayName', 'holdfast')]
+  return xmlAnswer('ListPartsResult', [
+    element('Bucket', call.bucket),
+    element('Key', record.key),
+    element('UploadId', record.id),
+    element('Initiator', owner),
+    element('Owner', owner),
+    element('StorageClass', 'STANDARD'),
+    element('PartNumberMarker', marker),
+    element('NextPartNumberMarker', page.at(-1)?.number ?? marker),
+    element('MaxParts', max),
+    element('IsTruncated', rest.length > page.length && max > 0),
+    element('ChecksumAlgorithm', record.checksum?.algorithm),
+    element('ChecksumType', record.checksum?.type),
+    ...page.map(renderPart),
+  ])
+}
+
+const renderPart = ({ number, modified, etag, size, checksums }: PartRecord) =>
+  element('Part', [
+    element('PartNumber', number),
+    element('LastModified', isoTime(modified)),
+    element('ETag', quote(etag)),
+    element('Size', size),
+    ...Object.entries(checksums).map(([algorithm, value]) => element(`Checksum${algorithm}`, value)),
+  ])

@@ -1,0 +1,275 @@
+/**
+ * Operations on one object, and DeleteObjects.
+ * @module
+ */
+import { type RequestBody, readText, receive } from './body.js'
+import {
+  type Answer,
+  type Call,
+  type Context,
+  checksumHeaders,
+  httpTime,
+  isoTime,
+  parseCount,
+  quote,
+  readRoot,
+  xmlAnswer,
+} from './call.js'
+import { checkRead, checkWrite, parseRange, type Span, unquote } from './conditions.js'
+import { metadataHeaders, parseDescription, readTags, renderTags } from './description.js'
+import { ALGORITHMS, checksumHeader, type DigestName, Digests, type Headers, parseAlgorithm } from './digests.js'
+import { asS3Error, S3Error } from './errors.js'
+import type { ObjectRecord } from './records.js'
+import { parseCopySource } from './route.js'
+import type { Store } from './store.js'
+import { childrenOf, element, textOf, type Xml, type XmlNode } from './xml.js'
+
+export const MAX_PUT = 5 * 1024 ** 3
+const MAX_DELETES = 1000
+const OVERRIDES = /^response-(?:content-(?:type|disposition|encoding|language)|cache-control|expires)$/
+
+export function findObject(store: Store, bucket: string, key: string): ObjectRecord {
+  const record = store.bucket(bucket).objects.get(key)
+  if (record === undefined) throw new S3Error('NoSuchKey')
+  return record
+}
+
+/** Refuses a body whose size is unknown, or over what one request may bring. */
+export function checkLength({ length }: RequestBody): void {
+  if (length === undefined) throw new S3Error('MissingContentLength')
+  if (length > MAX_PUT) throw new S3Error('EntityTooLarge')
+}
+
+export async function putObject({ store, now }: Context, call: Call): Promise<Answer> {
+  const { bucket, key, headers, body } = call
+  const description = parseDescription(headers)
+  checkLength(body)
+  checkWrite(headers, store.bucket(bucket).objects.get(key))
+  const { blob, size, digests, expected } = await receive(store.blobs, call, ['MD5'])
+  const checksum = digestRecord(digests, expected.checksum?.algorithm)
+  const etag = digests.get('MD5')!.toString('hex')
+  const record = { ...description, key, size, etag, modified: now(), segments: [{ blob, size }], ...checksum }
+  await publishObject(store, call, record)
+  return { status: 200, headers: { etag: quote(etag), ...checksumHeaders(record.checksum) } }
+}
+
+function digestRecord(
+  digests: ReadonlyMap<DigestName, Buffer>,
+  algorithm: DigestName | undefined,
+): Pick<ObjectRecord, 'checksum'> {
+  if (algorithm === undefined || algorithm === 'MD5') return {}
+  return { checksum: { algorithm, type: 'FULL_OBJECT', value: digests.get(algorithm)!.toString('base64') } }
+}
+
+/** Makes the object visible if its conditions hold at that moment; otherwise forgets its bytes. */
+async function publishObject(store: Store, { bucket, key, headers }: Call, record: ObjectRecord): Promise<void> {
+  try {
+    await store.withKey(bucket, key, async () => {
+      checkWrite(headers, store.bucket(bucket).objects.get(key))
+      await store.putObject(bucket, record)
+    })
+  } catch (error) {
+    await store.blobs.discard(record.segments.map(({ blob }) => blob))
+    throw error
+  }
+}
+
+export async function getObject({ store }: Context, { bucket, key, headers, query }: Call): Promise<Answer> {
+  const answer = describe(findObject(store, bucket, key), headers, query)
+  if (answer.status === 304) return { status: 304, headers: answer.headers }
+  return { ...answer, content: store.blobs.read(answer.record.segments, answer.span.start, answer.span.end) }
+}
+
+export async function headObject({ store }: Context, { bucket, key, headers, query }: Call): Promise<Answer> {
+  const { status, headers: answered } = describe(findObject(store, bucket, key), headers, query)
+  return { status, headers: answered }
+}
+
+function describe(record: ObjectRecord, headers: Headers, query: ReadonlyMap<string, string>) {
+  const validators = { etag: quote(record.etag), 'last-modified': httpTime(record.modified) }
+  const whole = { start: 0, end: record.size }
+  if (checkRead(headers, record)) return { status: 304, headers: validators, record, span: whole }
+  const part = query.get('partNumber')
+  const asked = part === undefined ? parseRange(headers.get('range'), record.size) : partSpan(record, part)
+  const span = asked ?? whole
+  const tags = Object.keys(record.tags).length
+  const answered: Record<string, string | number | undefined> = {
+    ...record.headers,
+    ...metadataHeaders(record),
+    ...overrides(query),
+    ...validators,
+    'accept-ranges': 'bytes',
+    'content-length': span.end - span.start,
+    'content-range': asked && record.size > 0 ? `bytes ${span.start}-${span.end - 1}/${record.size}` : undefined,
+    'x-amz-tagging-count': tags > 0 ? tags : undefined,
+    'x-amz-mp-parts-count': part !== undefined && record.uploadId !== undefined ? record.segments.length : undefined,
+    ...(asked === undefined && headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED'
+      ? checksumHeaders(record.checksum)
+      : {}),
+  }
+  return { status: asked === undefined ? 200 : 206, headers: answered, record, span }
+}
+
+/** response-content-type and its kin, which a link may carry. */
+function overrides(query: ReadonlyMap<string, string>): Record<string, string> {
+  const given = [...query].filter(([name]) => OVERRIDES.test(name))
+  if (given.some(([, value]) => /[\x00-\x1f\x7f]/.test(value)))
+    throw new S3Error('InvalidArgument', 'A header cannot hold this value.')
+  // Node writes header text as Latin-1; this makes the bytes UTF-8.
+  return Object.fromEntries(
+    given.map(([name, value]) => [name.slice('response-'.length), Buffer.from(value).toString('latin1')]),
+  )
+}
+
+function partSpan({ segments, uploadId }: ObjectRecord, text: string): Span {
+  const number = parseCount('partNumber', text, 1)
+  let start = 0
+  for (const { size, part } of segments) {
+    if (number === (uploadId === undefined ? 1 : part)) return { start, end: start + size }
+    start += size
+  }
+  throw new S3Error('InvalidPartNumber')
+}
+
+export async function copyObject({ store, now }: Context, call: Call): Promise<Answer> {
+  const { bucket, key, headers } = call
+  const from = parseCopySource(headers.get('x-amz-copy-source')!)
+  const source = findObject(store, from.bucket, from.key)
+  checkRead(headers, source, 'x-amz-copy-source-')
+  checkWrite(headers, store.bucket(bucket).objects.get(key))
+  if (source.size > MAX_PUT)
+    throw new S3Error('InvalidRequest', 'The specified copy source is larger than the maximum allowable size.')
+  const replaces = directive(headers, 'x-amz-metadata-directive')
+  if (from.bucket === bucket && from.key === key && !replaces) {
+    throw new S3Error(
+      'InvalidRequest',
+      'This copy request is illegal because it copies an object to itself without changing its metadata.',
+    )
+  }
+  const given = parseDescription(headers)
+  const tags = directive(headers, 'x-amz-tagging-directive') ? given.tags : source.tags
+  const description = { ...(replaces ? given : { headers: source.headers, metadata: source.metadata }), tags }
+  const algorithm = parseAlgorithm(headers.get('x-amz-checksum-algorithm')) ?? source.checksum?.algorithm
+  const { blob, size, digests } = await copyBytes(store, source, { start: 0, end: source.size }, ['MD5', algorithm])
+  const etag = digests.get('MD5')!.toString('hex')
+  const record = {
+    ...description,
+    key,
+    size,
+    etag,
+    modified: now(),
+    segments: [{ blob, size }],
+    ...digestRecord(digests, algorithm),
+  }
+  await publishObject(store, call, record)
+  return xmlAnswer('CopyObjectResult', copyResult(record, record.checksum))
+}
+
+/** COPY, which is the default, or REPLACE. */
+function directive(headers: Headers, name: string): boolean {
+  const value = headers.get(name) ?? 'COPY'
+  if (value !== 'COPY' && value !== 'REPLACE') throw new S3Error('InvalidArgument', `Unknown ${name}.`)
+  return value === 'REPLACE'
+}
+
+/** Copies a span of an object into a blob of its own. */
+export async function copyBytes(
+  store: Store,
+  source: ObjectRecord,
+  span: Span,
+  names: readonly (DigestName | undefined)[],
+) {
+  const digests = new Digests(names.filter((name) => name !== undefined))
+  const content = store.blobs.read(source.segments, span.start, span.end)
+  try {
+    const segment = await store.blobs.write(content.bytes, (bytes) => digests.update(bytes))
+    return { ...segment, digests: digests.finish() }
+  } finally {
+    content.close()
+  }
+}
+
+export function copyResult(
+  { etag, modified }: { etag: string; modified: number },
+  checksum: ObjectRecord['checksum'],
+): Xml[] {
+  return [
+    element('LastModified', isoTime(modified)),
+    element('ETag', quote(etag)),
+    ...(checksum === undefined ? [] : [element(`Checksum${checksum.algorithm}`, checksum.value)]),
+  ]
+}
+
+export async function deleteObject({ store }: Context, { bucket, key, headers }: Call): Promise<Answer> {
+  await remove(store, bucket, key, headers.get('if-match'))
+  return { status: 204 }
+}
+
+/** Removing what is not there succeeds, with a condition or without. */
+async function remove(store: Store, bucket: string, key: string, ifMatch: string | undefined): Promise<void> {
+  await store.withKey(bucket, key, async () => {
+    const current = store.bucket(bucket).objects.get(key)
+    if (current === undefined) return
+    if (ifMatch !== undefined && ifMatch !== '*' && unquote(ifMatch) !== current.etag)
+      throw new S3Error('PreconditionFailed')
+    await store.deleteObject(bucket, key)
+  })
+}
+
+/** S3 takes some requests only with a digest of their body, of whatever kind. */
+export function requireDigest(headers: Headers): void {
+  const has = headers.has('content-md5') || ALGORITHMS.some((algorithm) => headers.has(checksumHeader(algorithm)))
+  if (!has && !headers.has('x-amz-trailer'))
+    throw new S3Error('InvalidRequest', 'Missing required header for this request: Content-MD5')
+}
+
+export async function deleteObjects({ store }: Context, call: Call): Promise<Answer> {
+  store.bucket(call.bucket)
+  requireDigest(call.headers)
+  const root = readRoot(await readText(call), 'Delete')
+  const objects = childrenOf(root, 'Object')
+  if (objects.length === 0 || objects.length > MAX_DELETES) throw new S3Error('MalformedXML')
+  const quiet = textOf(root, 'Quiet') === 'true'
+  const results: Xml[] = []
+  for (const object of objects) {
+    const { failed, xml } = await deleteOne(store, call.bucket, object)
+    if (failed || !quiet) results.push(xml)
+  }
+  return xmlAnswer('DeleteResult', results)
+}
+
+async function deleteOne(store: Store, bucket: string, object: XmlNode): Promise<{ failed: boolean; xml: Xml }> {
+  const key = textOf(object, 'Key')
+  if (!key) throw new S3Error('MalformedXML')
+  try {
+    if ((textOf(object, 'VersionId') ?? 'null') !== 'null')
+      throw new S3Error('NotImplemented', 'There are no versions here.')
+    await remove(store, bucket, key, textOf(object, 'ETag'))
+    return { failed: false, xml: element('Deleted', [element('Key', key)]) }
+  } catch (error) {
+    const { code, message } = asS3Error(error)
+    return {
+      failed: true,
+      xml: element('Error', [element('Key', key), element('Code', code), element('Message', message)]),
+    }
+  }
+}
+
+export async function getObjectTagging({ store }: Context, { bucket, key }: Call): Promise<Answer> {
+  return xmlAnswer('Tagging', [renderTags(findObject(store, bucket, key).tags)])
+}
+
+export async function putObjectTagging({ store }: Context, call: Call): Promise<Answer> {
+  findObject(store, call.bucket, call.key)
+  const tags = readTags(readRoot(await readText(call), 'Tagging'))
+  await setTags(store, call, tags)
+  return { status: 200 }
+}
+
+export async function deleteObjectTagging({ store }: Context, call: Call): Promise<Answer> {
+  await setTags(store, call, {})
+  return { status: 204 }
+}
+
+const setTags = (store: Store, { bucket, key }: Call, tags: Record<string, string>) =>
+  store.withKey(bucket, key, () => store.putObject(bucket, { ...findObject(store, bucket, key), tags }))

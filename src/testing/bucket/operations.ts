@@ -1,0 +1,40 @@
+/**
+ * The function behind each operation.
+ * @module
+ */
+import * as buckets from './buckets.js'
+import type { Operation } from './call.js'
+import * as listing from './listing.js'
+import * as multipart from './multipart.js'
+import * as objects from './objects.js'
+import type { OperationName } from './route.js'
+
+export const HANDLERS: Record<OperationName, Operation> = {
+  ListBuckets: buckets.listBuckets,
+  CreateBucket: buckets.createBucket,
+  DeleteBucket: buckets.deleteBucket,
+  HeadBucket: buckets.headBucket,
+  GetBucketLocation: buckets.getBucketLocation,
+  GetBucketVersioning: buckets.getBucketVersioning,
+  GetBucketLifecycleConfiguration: buckets.getBucketLifecycle,
+  PutBucketLifecycleConfiguration: buckets.putBucketLifecycle,
+  DeleteBucketLifecycle: buckets.deleteBucketLifecycle,
+  ListObjects: listing.listObjects,
+  ListObjectsV2: listing.listObjectsV2,
+  ListMultipartUploads: listing.listMultipartUploads,
+  PutObject: objects.putObject,
+  CopyObject: objects.copyObject,
+  GetObject: objects.getObject,
+  HeadObject: objects.headObject,
+  DeleteObject: objects.deleteObject,
+  DeleteObjects: objects.deleteObjects,
+  GetObjectTagging: objects.getObjectTagging,
+  PutObjectTagging: objects.putObjectTagging,
+  DeleteObjectTagging: objects.deleteObjectTagging,
+  CreateMultipartUpload: multipart.createMultipartUpload,
+  UploadPart: multipart.uploadPart,
+  UploadPartCopy: multipart.uploadPartCopy,
+  CompleteMultipartUpload: multipart.completeMultipartUpload,
+  AbortMultipartUpload: multipart.abortMultipartUpload,
+  ListParts: multipart.listParts,
+}

@@ -1,0 +1,191 @@
+/**
+ * One request of HTTP: authenticated, handed to its operation, answered. Failures are caught here and nowhere else.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Account, verifySignature } from './auth.js'
+import { openBody } from './body.js'
+import type { Answer, Context } from './call.js'
+import { asS3Error, renderError, S3Error } from './errors.js'
+import type { Fault, Interceptor } from './intercept.js'
+import { HANDLERS } from './operations.js'
+import { type OperationName, parseRoute, parseTarget, type Route, type Target } from './route.js'
+
+export interface RequestRecord {
+  /** Undefined if the request was for no operation that this server has. */
+  readonly operation: OperationName | undefined
+  readonly bucket: string
+  readonly key: string
+  /** 0 if the connection ended before an answer. */
+  readonly status: number
+  /** Bytes of the body that came, framing included. */
+  readonly bytes: number
+  readonly durationMs: number
+  /** What went wrong inside, where the answer was InternalError. */
+  readonly error?: unknown
+}
+
+export interface Service {
+  readonly context: Context
+  readonly account: Account
+  readonly interceptor: Interceptor
+  count(operation: OperationName): void
+  report(record: RequestRecord): void
+}
+
+/** A request under way. */
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly requestId: string
+  /** The client waits for a 100 before it sends the body. */
+  waitsForContinue: boolean
+  bytes: number
+  route?: Route
+  error?: unknown
+}
+
+/** Never rejects. */
+export async function serve(
+  service: Service,
+  request: IncomingMessage,
+  response: ServerResponse,
+  waitsForContinue: boolean,
+): Promise<void> {
+  const started = performance.now()
+  const requestId = randomBytes(8).toString('hex').toUpperCase()
+  const exchange: Exchange = { request, response, requestId, waitsForContinue, bytes: 0 }
+  // An error of the connection reaches whoever reads or writes; without a listener it would also end the process.
+  request.on('error', () => {})
+  response.on('error', () => {})
+  const answer = await answerTo(service, exchange).catch((error) => {
+    // A client that went away is no error of ours.
+    exchange.error = error instanceof S3Error || response.destroyed ? undefined : error
+    return failure(exchange, asS3Error(error))
+  })
+  const status = answer === 'cut' || response.destroyed ? 0 : answer.status
+  if (answer !== 'cut') await send(exchange, answer)
+  const { operation, bucket = '', key = '' } = exchange.route ?? {}
+  const error = exchange.error === undefined ? {} : { error: exchange.error }
+  service.report({
+    operation,
+    bucket,
+    key,
+    status,
+    bytes: exchange.bytes,
+    durationMs: performance.now() - started,
+    ...error,
+  })
+}
+
+async function answerTo(service: Service, exchange: Exchange): Promise<Answer | 'cut'> {
+  const target = parseTarget(exchange.request.url ?? '')
+  const headers = readHeaders(exchange.request)
+  const route = parseRoute(exchange.request.method ?? '', target, headers)
+  exchange.route = route
+  service.count(route.operation)
+  const fault = service.interceptor.ask(route)
+  const struck = fault && (await strike(exchange, fault))
+  if (struck !== undefined) return struck
+  const answer = await operate(service, exchange, { target, headers, route })
+  if (fault?.action !== 'reset-after') return answer
+  answer.content?.close()
+  exchange.request.socket.resetAndDestroy()
+  return 'cut'
+}
+
+/** @returns what there is instead of the operation's answer, if anything */
+async function strike(exchange: Exchange, fault: Fault): Promise<Answer | 'cut' | undefined> {
+  const { request, response } = exchange
+  if (fault.action === 'status') return failure(exchange, { message: 'A fault on purpose.', ...fault })
+  if (fault.action === 'delay') await sleep(fault.ms)
+  if (fault.action === 'reset-before') request.socket.resetAndDestroy()
+  if (fault.action === 'hang')
+    await new Promise((resolve) => (response.destroyed ? resolve(0) : response.once('close', resolve)))
+  return fault.action === 'reset-before' || fault.action === 'hang' ? 'cut' : undefined
+}
+
+interface Head {
+  readonly target: Target
+  readonly headers: ReadonlyMap<string, string>
+  readonly route: Route
+}
+
+async function operate(
+  { context, account }: Service,
+  exchange: Exchange,
+  { target, headers, route }: Head,
+): Promise<Answer> {
+  const signed = verifySignature({ method: exchange.request.method!, ...target, headers }, account, context.now())
+  const effective = signed.presigned ? withQueryHeaders(target, headers) : headers
+  const body = openBody(effective, signed, () => readBytes(exchange))
+  return HANDLERS[route.operation](context, { ...route, headers: effective, body })
+}
+
+/** By lower-case name; what came several times, joined by commas, as it is signed. */
+function readHeaders({ rawHeaders }: IncomingMessage): Map<string, string> {
+  const headers = new Map<string, string>()
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase()
+    const before = headers.get(name)
+    headers.set(name, before === undefined ? rawHeaders[at + 1]! : `${before},${rawHeaders[at + 1]}`)
+  }
+  return headers
+}
+
+const AUTHENTICATION = /^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|security-token)$/
+
+/** A presigned URL carries S3's headers in its query, signed with it. */
+function withQueryHeaders({ query }: Target, headers: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const hoisted = query
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => name.startsWith('x-amz-') && !AUTHENTICATION.test(name))
+  return new Map([...hoisted, ...headers])
+}
+
+async function* readBytes(exchange: Exchange): AsyncGenerator<Buffer> {
+  if (exchange.waitsForContinue) exchange.response.writeContinue()
+  exchange.waitsForContinue = false
+  // Leaving the loop early must not destroy the connection: the client is still to learn why.
+  for await (const bytes of exchange.request.iterator({ destroyOnReturn: false })) {
+    exchange.bytes += bytes.length
+    yield bytes
+  }
+}
+
+function failure({ request, requestId }: Exchange, error: { status: number; code: string; message: string }): Answer {
+  if (request.method === 'HEAD') return { status: error.status }
+  const resource = (request.url ?? '').split('?', 1)[0]!
+  const headers = { 'content-type': 'application/xml' }
+  return { status: error.status, headers, body: renderError(error.code, error.message, resource, requestId) }
+}
+
+async function send(exchange: Exchange, answer: Answer): Promise<void> {
+  const { request, response, requestId } = exchange
+  const { status, headers = {}, body = '', content } = answer
+  try {
+    if (response.destroyed) return
+    const length =
+      status === 204 || status === 304 || headers['content-length'] !== undefined
+        ? {}
+        : { 'content-length': Buffer.byteLength(body) }
+    for (const [name, value] of Object.entries({ ...headers, ...length })) {
+      if (value !== undefined) response.setHeader(name, value)
+    }
+    // No 100 was sent, so whether the body will come is open, and with it where the next request begins.
+    if (exchange.waitsForContinue) response.setHeader('connection', 'close')
+    response.writeHead(status, { 'x-amz-request-id': requestId })
+    if (content === undefined) response.end(body)
+    else await pipeline(content.bytes, response)
+  } catch {
+    // The client went away, or the disk failed in mid-answer: a cut connection is how the client can tell.
+    response.destroy()
+  } finally {
+    content?.close()
+    // What is left of a body that nobody wanted is read and forgotten, so that the client gets to read the answer.
+    if (!exchange.waitsForContinue) request.resume()
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The development bucket: S3 in this process, on a directory, for development and for tests. It holds requests to S3's
+ * rules (signatures, checksums, conditions, part sizes) instead of nodding them through, and can be told to fail.
+ * @module
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { checkBucketName, ensureBucket } from './buckets.js'
+import type { Context } from './call.js'
+import { lockDirectory } from './directory-lock.js'
+import { type Intercept, Interceptor } from './intercept.js'
+import type { OperationName } from './route.js'
+import { type RequestRecord, type Service, serve } from './serve.js'
+import { Store } from './store.js'
+
+const MAX_CONNECTIONS = 1024
+const MAX_HEADER_BYTES = 32 * 1024
+
+export interface BucketOptions {
+  /** Where everything is kept. Created if missing; of one server at a time. What it holds is there again at the next start. */
+  directory: string
+  /** 0, the default, takes any that is free. */
+  port?: number
+  /** A loopback address: 127.0.0.1 (the default), ::1 or localhost. Nothing else is taken. */
+  host?: string
+  /** Default: holdfast */
+  accessKeyId?: string
+  /** Default: holdfast-secret */
+  secretAccessKey?: string
+  /** Default: us-east-1. Requests signed for another are refused. */
+  region?: string
+  /** Buckets to create at start where they are missing. */
+  buckets?: readonly string[]
+  /** Bytes that each part but the last must have. Default: 5 MiB, as on S3; tests may want less. */
+  minPartSize?: number
+  /** Entries on one page of a list, at most. Default: 1000, as on S3; tests may want less. */
+  maxListSize?: number
+  /** Called after each request. Must not throw. */
+  onRequest?: (record: RequestRecord) => void
+  /** See `DevelopmentBucket.intercept`. */
+  intercept?: Intercept
+  /** Milliseconds since 1970. Default: Date.now */
+  now?: () => number
+}
+
+export interface DevelopmentBucket {
+  /** http://127.0.0.1:port */
+  readonly endpoint: string
+  readonly port: number
+  readonly region: string
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** How often each operation was asked for, refused requests included. */
+  readonly requests: ReadonlyMap<OperationName, number> & { reset(): void }
+  /** Asked before each request, and may have it fail. Can be set and unset at any time. */
+  intercept: Intercept | undefined
+  /** Cuts all connections and resolves when nothing is being written any more. */
+  close(): Promise<void>
+}
+
+/** Starts a development bucket. */
+export async function startBucket(options: BucketOptions): Promise<DevelopmentBucket> {
+  const { directory, port = 0, host = '127.0.0.1', region = 'us-east-1', now = Date.now } = options
+  const { accessKeyId = 'holdfast', secretAccessKey = 'holdfast-secret', onRequest = () => {} } = options
+  checkOptions(options, host)
+  const unlock = await lockDirectory(directory)
+  try {
+    const store = await Store.open(directory)
+    for (const name of options.buckets ?? []) await ensureBucket(store, name, now())
+    const { minPartSize = 5 * 1024 * 1024, maxListSize = 1000 } = options
+    const context: Context = { store, region, now, minPartSize, maxListSize }
+    const interceptor = new Interceptor()
+    interceptor.intercept = options.intercept
+    const requests = countRequests()
+    const account = { accessKeyId, secretAccessKey, region }
+    const service: Service = { context, account, interceptor, count: requests.add, report: onRequest }
+    const { server, stop } = createHttpServer(service)
+    await listen(server, port, host)
+    const bound = (server.address() as AddressInfo).port
+    return {
+      endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+      port: bound,
+      region,
+      credentials: { accessKeyId, secretAccessKey },
+      requests: requests.counts,
+      get intercept() {
+        return interceptor.intercept
+      },
+      set intercept(intercept) {
+        interceptor.intercept = intercept
+      },
+      close: async () => {
+        await stop()
+        await store.settle()
+        await unlock()
+      },
+    }
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+function checkOptions({ buckets = [], minPartSize = 1, maxListSize = 1 }: BucketOptions, host: string): void {
+  if (!['127.0.0.1', '::1', 'localhost'].includes(host))
+    throw new TypeError(`host must be a loopback address, not ${host}`)
+  if (!(minPartSize >= 0)) throw new TypeError('minPartSize must be a number of bytes')
+  if (!(maxListSize >= 1 && maxListSize <= 1000)) throw new TypeError('maxListSize must be from 1 to 1000')
+  for (const name of buckets) checkBucketName(name)
+}
+
+function countRequests() {
+  const map = new Map<OperationName, number>()
+  const counts = Object.assign(map, { reset: () => map.clear() })
+  return { counts, add: (operation: OperationName) => void map.set(operation, (map.get(operation) ?? 0) + 1) }
+}
+
+/** A server that knows which requests are under way, so that it can be stopped for good. */
+function createHttpServer(service: Service): { server: Server; stop: () => Promise<void> } {
+  // Large uploads over slow connections take as long as they take; only the head of a request has a time limit.
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: 60_000,
+    keepAliveTimeout: 60_000,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  const running = new Set<Promise<void>>()
+  const take = (request: IncomingMessage, response: ServerResponse, waits: boolean) => {
+    const done = serve(service, request, response, waits).finally(() => running.delete(done))
+    running.add(done)
+  }
+  server.on('request', (request, response) => take(request, response, false))
+  server.on('checkContinue', (request, response) => take(request, response, true))
+  return {
+    server,
+    stop: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await Promise.all([closed, ...running])
+    },
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
