@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import {
+  head,
+  idOf,
+  type Node,
+  type OpenBucket,
+  offsetOf,
+  openBucket,
+  patch,
+  post,
+  sha256,
+  someBytes,
+  startNode,
+} from '../support/stack.js'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+describe('requests to S3, counted at S3', () => {
+  let bucket: OpenBucket
+  let node: Node
+  let other: Node
+  before(async () => {
+    bucket = await openBucket()
+    node = await startNode(bucket)
+    other = await startNode(bucket)
+  })
+  after(async () => {
+    await node.close()
+    await other.close()
+    await bucket.close()
+  })
+
+  const counted = async (work: () => Promise<void>): Promise<Record<string, number>> => {
+    bucket.bucket.requests.reset()
+    await work()
+    return Object.fromEntries(bucket.bucket.requests.counts())
+  }
+  const small = someBytes(64 * KiB)
+
+  test('a small upload by POST and PATCH takes 3', async () => {
+    let url = ''
+    const requests = await counted(async () => {
+      const created = await post(node, { 'Upload-Length': String(small.length) })
+      assert.equal(created.status, 201)
+      url = created.headers.get('Location')!
+      const appended = await patch(url, 0, small)
+      assert.equal(appended.status, 204)
+      assert.equal(offsetOf(appended), small.length)
+    })
+    assert.deepEqual(requests, { PutObject: 3 })
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(small))
+    assert.deepEqual(await bucket.keys(idOf(url)), [idOf(url), `${idOf(url)}.info`])
+  })
+
+  test('a small upload by creation-with-upload takes 2', async () => {
+    let url = ''
+    const requests = await counted(async () => {
+      const type = { 'Content-Type': 'application/offset+octet-stream' }
+      const created = await post(node, { 'Upload-Length': String(small.length), ...type }, small)
+      assert.equal(created.status, 201)
+      assert.equal(offsetOf(created), small.length)
+      url = created.headers.get('Location')!
+    })
+    assert.deepEqual(requests, { PutObject: 2 })
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(small))
+  })
+
+  test('an empty upload takes 2', async () => {
+    let url = ''
+    const requests = await counted(async () => {
+      url = (await post(node, { 'Upload-Length': '0' })).headers.get('Location')!
+    })
+    assert.deepEqual(requests, { PutObject: 2 })
+    assert.equal((await bucket.object(idOf(url))).bytes.length, 0)
+  })
+
+  test('HEAD on another node takes 1, of an open upload and of a finished one', async () => {
+    const open = (await post(node, { 'Upload-Length': '10' })).headers.get('Location')!
+    const done = (await post(node, { 'Upload-Length': '0' })).headers.get('Location')!
+    for (const url of [open, done]) {
+      const requests = await counted(async () => {
+        assert.equal((await head(`${other.url}${idOf(url)}`)).status, 200)
+      })
+      assert.deepEqual(requests, { GetObject: 1 })
+    }
+  })
+
+  test('an upload of three parts takes one request a part and five more', async () => {
+    const large = someBytes(20 * MiB)
+    let url = ''
+    const requests = await counted(async () => {
+      url = (await post(node, { 'Upload-Length': String(large.length) })).headers.get('Location')!
+      assert.equal((await patch(url, 0, large)).status, 204)
+    })
+    const { PutObject, ...rest } = requests
+    assert.deepEqual(rest, { CreateMultipartUpload: 1, UploadPart: 3, CompleteMultipartUpload: 1 })
+    assert.ok(
+      PutObject! >= 3 && PutObject! <= 5,
+      `${PutObject} records: created, (once a second,) completing, complete`,
+    )
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(large))
+  })
+
+  test('chunks of 5 MiB are parts: no tail is written, and one record for each', async () => {
+    const large = someBytes(15 * MiB)
+    const url = (await post(node, { 'Upload-Length': String(large.length) })).headers.get('Location')!
+    for (let offset = 0; offset < large.length; offset += 5 * MiB) {
+      const requests = await counted(async () => {
+        assert.equal((await patch(url, offset, large.subarray(offset, offset + 5 * MiB))).status, 204)
+      })
+      assert.equal(requests.UploadPart, 1)
+      assert.equal(requests.PutObject, offset === 10 * MiB ? 2 : 1)
+    }
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(large))
+  })
+
+  test('a tail that this node wrote is not read back', async () => {
+    const url = (await post(node, { 'Upload-Length': String(small.length) })).headers.get('Location')!
+    await patch(url, 0, small.subarray(0, 1000))
+    const requests = await counted(async () => {
+      assert.equal((await patch(url, 1000, small.subarray(1000))).status, 204)
+    })
+    assert.equal(requests.GetObject, undefined)
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(small))
+    assert.deepEqual(await bucket.keys(idOf(url)), [idOf(url), `${idOf(url)}.info`], 'and its slot is gone')
+  })
+})
