@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { BUCKET, openBucket, PATCH_TYPE, someBytes, TUS } from './support/stack.js'
+
+// The examples import 'holdfast' by its name, which is dist/: `npm test` builds it first.
+const root = join(import.meta.dirname, '..')
+const example = (name: string): string => join(root, 'examples', name)
+const TIMEOUT = { timeout: 60_000 }
+
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-examples-'))
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+type Fetch = (request: Request) => Promise<Response>
+
+/** Creates an upload, sends it in two halves, and reads it back. @returns its ID */
+async function uploadTwice(url: string, send: Fetch, bytes: Uint8Array): Promise<string> {
+  const created = await send(
+    new Request(url, { method: 'POST', headers: { ...TUS, 'Upload-Length': String(bytes.length) } }),
+  )
+  assert.equal(created.status, 201)
+  const location = created.headers.get('Location')!
+  const half = bytes.length / 2
+  for (const offset of [0, half]) {
+    const body = bytes.slice(offset, offset + half)
+    const headers = { ...PATCH_TYPE, 'Upload-Offset': String(offset) }
+    const patched = await send(new Request(location, { method: 'PATCH', headers, body }))
+    assert.equal(patched.status, 204)
+    const head = await send(new Request(location, { method: 'HEAD', headers: TUS }))
+    assert.equal(head.headers.get('Upload-Offset'), String(offset + half))
+  }
+  const content = await send(new Request(location))
+  assert.deepEqual(Buffer.from(await content.arrayBuffer()), Buffer.from(bytes))
+  return location.slice(location.lastIndexOf('/') + 1)
+}
+
+/** Runs an example as its first lines say, and waits until it tells where it listens. */
+async function start(
+  name: string,
+  env: Record<string, string>,
+): Promise<{ url: string; child: ChildProcess; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', example(name)], {
+    cwd: root,
+    env: { ...process.env, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /listening on (\S+)/.exec(line)?.[1]
+    if (url === undefined) continue
+    child.stdout.resume()
+    const stop = async (): Promise<void> => {
+      child.kill('SIGTERM')
+      const [code] = await exited
+      assert.equal(code, 0, `${name} ends well after SIGTERM`)
+    }
+    return { url, child, stop }
+  }
+  throw new Error(`${name} ended without listening`)
+}
+
+test('examples/node-http.ts takes uploads into a folder and stops on SIGTERM', TIMEOUT, async () => {
+  const { url, stop } = await start('node-http.ts', { UPLOADS: join(folder, 'node-http') })
+  await uploadTwice(url, fetch, someBytes(200_000))
+  await stop()
+})
+
+test('examples/s3.ts takes uploads into a bucket and stops on SIGTERM', TIMEOUT, async () => {
+  const bucket = await openBucket()
+  const { endpoint, region, credentials } = bucket.bucket
+  const { url, stop } = await start('s3.ts', {
+    S3_BUCKET: BUCKET,
+    S3_ENDPOINT: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  })
+  const bytes = someBytes(200_000)
+  const id = await uploadTwice(url, fetch, bytes)
+  await stop()
+  const { Body } = await bucket.client.send(new GetObjectCommand({ Bucket: BUCKET, Key: `in/${id}` }))
+  assert.deepEqual(Buffer.from(await Body!.transformToByteArray()), bytes)
+  assert.deepEqual(await bucket.keys(), [`in/${id}`, `uploads/${id}.info`])
+  await bucket.close()
+})
+
+test('examples/fetch.ts is a handler that takes uploads', TIMEOUT, async () => {
+  process.env.UPLOADS = join(folder, 'fetch')
+  const { default: handler, close } = (await import(pathToFileURL(example('fetch.ts')).href)) as {
+    default: { fetch: Fetch }
+    close: () => Promise<void>
+  }
+  await uploadTwice('http://localhost/files/', handler.fetch, someBytes(200_000))
+  assert.equal((await handler.fetch(new Request('http://localhost/'))).status, 200)
+  await close()
+})
+
+test('examples/own-bucket-in-tests.ts is a test that passes', TIMEOUT, async () => {
+  // Without NODE_TEST_CONTEXT the child is a test run of its own.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const file = example('own-bucket-in-tests.ts')
+  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=tap', file], { cwd: root, env })
+  const output: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
+  const [code] = await once(child, 'exit')
+  const text = Buffer.concat(output).toString()
+  assert.equal(code, 0, text)
+  assert.match(text, /^# pass 2$/m)
+})
+
+test('each file of examples/ has a test here, and README.md shows examples/s3.ts as it is', async () => {
+  const here = await readFile(import.meta.filename, 'utf8')
+  for (const name of await readdir(join(root, 'examples'))) {
+    assert.ok(here.includes(`test('examples/${name} `), `examples/${name} is run by no test`)
+  }
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  assert.ok(readme.includes(`\`\`\`ts\n${await readFile(example('s3.ts'), 'utf8')}\`\`\``))
+})
