@@ -2,72 +2,14 @@
  * Holdfast on node:http over the S3 store over the development bucket: the whole way that bytes take, in one process.
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { nodeHandler } from '../../src/http/node.js'
-import type { S3StoreOptions } from '../../src/s3/index.js'
-import { S3Store } from '../../src/s3/index.js'
+import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import { createServer, type Holdfast, type ServerOptions } from '../../src/server.js'
-import { startBucket } from '../../src/testing/bucket/index.js'
+import { BUCKET, clientOf, type OpenBucket } from './bucket.js'
 
-export const BUCKET = 'uploads'
-
-export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) }
-}
-
-export type Bucket = Awaited<ReturnType<typeof startBucket>>
-
-export function clientOf(bucket: Bucket): S3Client {
-  return new S3Client({
-    endpoint: bucket.endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: bucket.credentials,
-    maxAttempts: 1,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  })
-}
-
-/** A bucket of its own, with what tests ask of it. */
-export async function openBucket(options: Partial<Parameters<typeof startBucket>[0]> = {}) {
-  const folder = await temporaryFolder()
-  const bucket = await startBucket({ directory: folder.path, buckets: [BUCKET], ...options })
-  const client = clientOf(bucket)
-  return {
-    bucket,
-    client,
-    async object(
-      key: string,
-    ): Promise<{ bytes: Buffer; sha256: string; contentType: string; metadata: Record<string, string> }> {
-      const output = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
-      const bytes = Buffer.from(await output.Body!.transformToByteArray())
-      return { bytes, sha256: sha256(bytes), contentType: output.ContentType ?? '', metadata: output.Metadata ?? {} }
-    },
-    async keys(prefix = ''): Promise<string[]> {
-      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }))
-      return Contents.map(({ Key }) => Key!)
-    },
-    async multiparts(): Promise<number> {
-      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
-      return Uploads.length
-    },
-    async close(): Promise<void> {
-      client.destroy()
-      await bucket.close()
-      await folder.remove()
-    },
-  }
-}
-
-export type OpenBucket = Awaited<ReturnType<typeof openBucket>>
+export * from './bucket.js'
 
 /** One node: a store of its own over the bucket, as a process has it. */
 export async function startNode(
@@ -98,9 +40,6 @@ export type Node = Awaited<ReturnType<typeof startNode>>
 
 export const TUS = { 'Tus-Resumable': '1.0.0' }
 export const PATCH_TYPE = { ...TUS, 'Content-Type': 'application/offset+octet-stream' }
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-export const someBytes = (length: number): Buffer => randomBytes(length)
 
 export async function post(
   node: { url: string },
