@@ -1,0 +1,3 @@
+/** For people who write a store, or test against one: the contract suite, bodies, and a bucket for development. @module */
+export { type BodyOptions, bodyOf, chunksOf, seededBytes, thenSilence } from './contract/body.js'
+export { type StoreHarness, storeContract } from './store-contract.js'
