@@ -1,0 +1,34 @@
+/**
+ * What a protocol is to Holdfast: a way to read a request's head as a command, and to write its outcome as an answer.
+ * Pure, so that every rule of a protocol is a row in a table of tests.
+ * @module
+ */
+import type { UploadError } from '../errors.js'
+import type { Command, Outcome } from '../upload/command.js'
+import type { RequestHead, ResponseHead } from './message.js'
+
+export interface ParseOptions {
+  /** The ID in the request's target; undefined for the collection, where uploads are created. */
+  id: string | undefined
+  /** Bytes of the field that carries the metadata. */
+  maxMetadataSize: number
+}
+
+export interface RenderContext {
+  /** The URL of an upload, as a Location field. */
+  locate(id: string): string
+  /** What is advertised, in tus's names. */
+  extensions: readonly string[]
+  /** Bytes; undefined for no limit. */
+  maxSize: number | undefined
+}
+
+/** Content is answered by protocol/download.ts, in every protocol alike. */
+export type Rendered = Exclude<Outcome, { kind: 'content' }>
+
+export interface Codec {
+  /** @throws UploadError for whatever the protocol refuses */
+  parse(head: RequestHead, options: ParseOptions): Command
+  render(outcome: Rendered, context: RenderContext): ResponseHead
+  renderFailure(error: UploadError, head: RequestHead, context: RenderContext): ResponseHead
+}

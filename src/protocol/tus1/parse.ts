@@ -1,0 +1,120 @@
+/**
+ * tus 1.0.0: a request's head becomes a command, or is refused. No state is known here; whether the command fits the
+ * upload is upload/rules.ts's business.
+ * @module
+ */
+import { UploadError } from '../../errors.js'
+import type { Append, Command, Create } from '../../upload/command.js'
+import type { ParseOptions } from '../codec.js'
+import { parseInteger } from '../fields.js'
+import type { Fields, RequestHead } from '../message.js'
+import { parseMetadata } from './metadata.js'
+
+export const VERSION = '1.0.0'
+
+const BODY_TYPE = 'application/offset+octet-stream'
+
+/** What the collection takes, and what an upload takes. */
+const COLLECTION_METHODS = ['POST', 'OPTIONS'] as const
+const UPLOAD_METHODS = ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS'] as const
+type Method = (typeof COLLECTION_METHODS)[number] | (typeof UPLOAD_METHODS)[number]
+
+/** @throws UploadError */
+export function parse(head: RequestHead, { id, maxMetadataSize }: ParseOptions): Command {
+  const { fields } = head
+  const allow = id === undefined ? COLLECTION_METHODS : UPLOAD_METHODS
+  const method = methodOf(head, allow)
+  if (method === 'OPTIONS') return { kind: 'options' }
+  mustSpeak(method, fields)
+  if (!(allow as readonly Method[]).includes(method)) throw new UploadError('ERR_METHOD_NOT_ALLOWED', { allow })
+  if (id === undefined) return parseCreate(fields, maxMetadataSize)
+  if (method === 'PATCH') return parseAppend(fields, id)
+  if (method === 'DELETE') return { kind: 'cancel', id }
+  return { kind: method === 'GET' ? 'read' : 'offset', id }
+}
+
+/** X-HTTP-Method-Override "MUST be interpreted as the request's method", whatever the method is (tus 1.0.0, Headers). */
+export const effectiveMethod = ({ method, fields }: RequestHead): string => fields['x-http-method-override'] ?? method
+
+function methodOf(head: RequestHead, allow: readonly Method[]): Method {
+  const method = effectiveMethod(head)
+  const known = [...COLLECTION_METHODS, ...UPLOAD_METHODS].find((candidate) => candidate === method)
+  if (known === undefined) throw new UploadError('ERR_METHOD_NOT_ALLOWED', { allow })
+  return known
+}
+
+/**
+ * Tus-Resumable "MUST be included in every request" but OPTIONS. Reading harms nobody, so HEAD and GET may do without
+ * it (links, load balancers, tusd's clients); a HEAD that names another version is refused all the same.
+ */
+function mustSpeak(method: Method, fields: Fields): void {
+  const version = fields['tus-resumable']
+  if (version === VERSION || method === 'GET') return
+  if (method === 'HEAD' && version === undefined) return
+  throw new UploadError('ERR_UNSUPPORTED_VERSION')
+}
+
+/** tus 1.0.0, Creation and Creation With Upload. */
+function parseCreate(fields: Fields, maxMetadataSize: number): Create {
+  mustNotRelyOn(fields, 'upload-concat', 'Upload-Concat')
+  mustNotRelyOn(fields, 'upload-checksum', 'Upload-Checksum')
+  const length = parseLength(fields)
+  const field = fields['upload-metadata']
+  const metadata = parseMetadata(field, maxMetadataSize)
+  const withBody = hasBodyType(fields)
+  return {
+    kind: 'create',
+    length,
+    metadata,
+    metadataField: field === '' ? undefined : field,
+    withBody,
+    bodyLength: withBody ? parseBodyLength(fields) : undefined,
+    completes: 'at-length',
+  }
+}
+
+/** tus 1.0.0, PATCH; and Creation for the Upload-Length of an upload that deferred it. */
+function parseAppend(fields: Fields, id: string): Append {
+  if (!hasBodyType(fields)) throw new UploadError('ERR_INVALID_CONTENT_TYPE')
+  mustNotRelyOn(fields, 'upload-checksum', 'Upload-Checksum')
+  const offset = parseInteger(fields['upload-offset'])
+  if (offset === undefined) throw new UploadError('ERR_INVALID_OFFSET')
+  const length = parseInteger(fields['upload-length'])
+  if (length === undefined && fields['upload-length'] !== undefined) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
+  return { kind: 'append', id, offset, length, bodyLength: parseBodyLength(fields), completes: 'at-length' }
+}
+
+/** Upload-Length or Upload-Defer-Length, one of them. @returns undefined for a deferred length */
+function parseLength(fields: Fields): number | undefined {
+  const { 'upload-length': length, 'upload-defer-length': defer } = fields
+  if (defer !== undefined) {
+    if (length !== undefined) throw new UploadError('ERR_AMBIGUOUS_UPLOAD_LENGTH')
+    if (defer !== '1') throw new UploadError('ERR_INVALID_UPLOAD_LENGTH_DEFER')
+    return undefined
+  }
+  const value = parseInteger(length)
+  if (value === undefined) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
+  return value
+}
+
+/** Of a body whose type says that it is the upload's bytes. Parameters have no meaning for this type. */
+const hasBodyType = (fields: Fields): boolean =>
+  (fields['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() === BODY_TYPE
+
+/** Transfer-Encoding overrides Content-Length (RFC 9112, 6.3). */
+function parseBodyLength(fields: Fields): number | undefined {
+  const field = fields['content-length']
+  if (field === undefined || fields['transfer-encoding'] !== undefined) return undefined
+  const length = parseInteger(field)
+  if (length === undefined) {
+    throw new UploadError('ERR_INVALID_REQUEST', { message: 'Content-Length must be one non-negative integer.' })
+  }
+  return length
+}
+
+/** A client that sends a field of an extension relies on it; ignoring the field would look like success. */
+function mustNotRelyOn(fields: Fields, field: string, name: string): void {
+  if (fields[field] === undefined) return
+  const message = `This server does not offer the extension of ${name}; send the request without it.`
+  throw new UploadError('ERR_NOT_IMPLEMENTED', { message })
+}
