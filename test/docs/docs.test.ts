@@ -143,3 +143,20 @@ test('docs/objects-in-the-bucket.md shows a record that Holdfast reads, accepts 
   const { Storage } = JSON.parse(json) as { Storage: Record<string, string> }
   assert.deepEqual(JSON.parse(encodeRecord(record, Storage)), JSON.parse(json))
 })
+
+test('docs/invariants.md names tests that exist', () => {
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => read(`test/${name}`))
+  const items = [...read('docs/invariants.md').matchAll(/^- \*\*Tests\.\*\*(.*\n(?: {2}.*\n)*)/gm)].map(
+    ([, text]) => text!,
+  )
+  assert.equal(items.length, 8, 'each invariant says which tests cover it')
+  for (const [, quoted] of items.join('').matchAll(/"((?:[^"]|"complete")+)"/g)) {
+    const title = quoted!.replaceAll(/\s+/g, ' ')
+    assert.ok(
+      all.some((text) => text.includes(`test('${title}'`)),
+      `there is no test '${title}'`,
+    )
+  }
+})
