@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Exchange } from '../../src/http/exchange.js'
+import { fetchHandler } from '../../src/http/fetch.js'
+import type { Body } from '../../src/store/store.js'
+
+describe('fetch', () => {
+  const handle = (
+    serve: (exchange: Exchange) => Promise<void>,
+    url = 'http://h/x',
+    init?: RequestInit & { duplex?: 'half' },
+  ) => fetchHandler({ serve })(new Request(url, init as RequestInit))
+
+  async function lengthOf(body: Body): Promise<number> {
+    let length = 0
+    for await (const chunk of body) length += chunk.length
+    return length
+  }
+  const tell = async (exchange: Exchange, limit = Number.POSITIVE_INFINITY, idle = 5_000): Promise<void> => {
+    const body = exchange.body(limit, idle)
+    await exchange.answer({ status: 200, fields: {}, text: `${await lengthOf(body)} ${body.ended}` })
+  }
+  /** A body that gives one chunk and then nothing, without an end. */
+  const hanging = (chunk: Uint8Array): ReadableStream<Uint8Array> =>
+    new ReadableStream({ start: (controller) => controller.enqueue(chunk) })
+
+  test('the head is the request’s', async () => {
+    let head: Exchange['head'] | undefined
+    await handle(
+      async (exchange) => {
+        head = exchange.head
+        await exchange.answer({ status: 204, fields: {} })
+      },
+      'https://files.example:8443/files/a%20b?x=1',
+      { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } },
+    )
+    assert.equal(head?.method, 'DELETE')
+    assert.equal(head?.target, '/files/a%20b?x=1')
+    assert.equal(head?.encrypted, true)
+    assert.equal(head?.fields.host, 'files.example:8443')
+    assert.equal(head?.fields['tus-resumable'], '1.0.0')
+  })
+
+  test('a whole body ends as "end"', async () => {
+    const answer = await handle(tell, undefined, { method: 'PATCH', body: new Uint8Array(3_000_000) })
+    assert.equal(await answer.text(), '3000000 end')
+  })
+
+  test('no body is an empty one', async () => {
+    assert.equal(await (await handle(tell, undefined, { method: 'PATCH' })).text(), '0 end')
+  })
+
+  test('no more than the limit is given', async () => {
+    const answer = await handle((exchange) => tell(exchange, 10), undefined, {
+      method: 'PATCH',
+      body: new Uint8Array(11),
+    })
+    assert.equal(await answer.text(), '10 too-long')
+  })
+
+  test('a body without bytes for too long ends as "timeout"', async () => {
+    const body = hanging(new Uint8Array(7))
+    const answer = await handle((exchange) => tell(exchange, 100, 30), undefined, {
+      method: 'PATCH',
+      body,
+      duplex: 'half',
+    })
+    assert.equal(await answer.text(), '7 timeout')
+  })
+
+  test('a client that goes away ends the body as "disconnected"', async () => {
+    const leave = new AbortController()
+    const init = { method: 'PATCH', body: hanging(new Uint8Array(7)), duplex: 'half' as const, signal: leave.signal }
+    const answer = handle(tell, undefined, init)
+    setTimeout(() => leave.abort(), 30)
+    assert.equal(await (await answer).text(), '7 disconnected')
+  })
+
+  test('stop() ends a body that hangs, and its stream is cancelled', async () => {
+    let isCancelled = false
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new Uint8Array(7)),
+      cancel: () => {
+        isCancelled = true
+      },
+    })
+    const serve = async (exchange: Exchange): Promise<void> => {
+      const body = exchange.body(100, 5_000)
+      setTimeout(() => body.stop(), 30)
+      await exchange.answer({ status: 200, fields: {}, text: `${await lengthOf(body)} ${body.ended}` })
+    }
+    const answer = await handle(serve, undefined, { method: 'PATCH', body: stream, duplex: 'half' })
+    assert.equal(await answer.text(), '7 stopped')
+    await sleep(10)
+    assert.equal(isCancelled, true)
+  })
+
+  test('content is read at the client’s pace and no further', async () => {
+    let given = 0
+    let isReturned = false
+    async function* content(): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) {
+          given++
+          yield new Uint8Array(1000)
+        }
+      } finally {
+        isReturned = true
+      }
+    }
+    const answer = await handle((exchange) => exchange.answer({ status: 200, fields: {} }, content()))
+    const reader = answer.body!.getReader()
+    await reader.read()
+    await sleep(20)
+    assert.ok(given <= 2, `${given} chunks were read ahead`)
+    await reader.cancel()
+    assert.equal(isReturned, true)
+  })
+
+  test('HEAD and 204 have no content', async () => {
+    const serve = (status: number) => (exchange: Exchange) => exchange.answer({ status, fields: {}, text: 'x' })
+    assert.equal((await handle(serve(200), undefined, { method: 'HEAD' })).body, null)
+    assert.equal((await handle(serve(204))).status, 204)
+  })
+})
