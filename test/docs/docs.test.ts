@@ -23,7 +23,18 @@ const pages = [
 const rowsOf = (text: string): string[][] =>
   [...text.matchAll(/^\| (.*) \|$/gm)].map(([, row]) => row!.split(' | ').map((cell) => cell.trim()))
 
+/** The names in the first column of the table that has this heading there. */
+function namesUnder(heading: string, text: string): string[] {
+  const rows = rowsOf(text.split('\n\n').find((block) => rowsOf(block)[0]?.[0] === heading) ?? '')
+  return rows.slice(2).flatMap(([names]) => names!.split(', ').map(unquoted))
+}
+
 const unquoted = (cell: string | undefined): string => (cell ?? '').replaceAll('`', '')
+
+const sectionOf = (name: string): string =>
+  read('docs/api.md')
+    .split(/^## /m)
+    .find((text) => text.startsWith(`\`${name}\``)) ?? ''
 
 /** The source that a file of dist/ is built from. */
 const sourceOf = (built: string): string => built.replace(/^\.\/dist\//, 'src/').replace(/(\.d\.ts|\.js)$/, '.ts')
@@ -52,11 +63,21 @@ for (const [subpath, target] of Object.entries(exports)) {
   if (typeof target === 'string') continue
   const name = `holdfast${subpath.slice(1)}`
   test(`docs/api.md names what ${name} exports, and nothing else`, () => {
-    const section = read('docs/api.md')
-      .split(/^## /m)
-      .find((text) => text.startsWith(`\`${name}\``))
-    const documented = rowsOf(section ?? '').flatMap(([word]) => (word!.startsWith('`') ? [unquoted(word)] : []))
-    assert.deepEqual(documented.sort(), exportsOf(sourceOf(target.default)).sort())
+    assert.deepEqual(namesUnder('name', sectionOf(name)).sort(), exportsOf(sourceOf(target.default)).sort())
+  })
+}
+
+for (const [heading, page, path, type] of [
+  ['option of `createServer`', 'docs/api.md', 'src/server.ts', 'ServerOptions'],
+  ['option of `S3Store`', 'docs/api.md', 'src/s3/options.ts', 'S3StoreOptions'],
+  ['option of `DiskStore`', 'docs/api.md', 'src/disk/store.ts', 'DiskStoreOptions'],
+  ['option of `startBucket`', 'docs/testing.md', 'src/testing/bucket/server.ts', 'BucketOptions'],
+] as const) {
+  test(`${page} names each ${heading}, and no other`, () => {
+    const body = new RegExp(`^export interface ${type} \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(read(path))?.[1] ?? ''
+    const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, option]) => option!)
+    assert.notEqual(options.length, 0)
+    assert.deepEqual(namesUnder(heading, read(page)).sort(), options.sort())
   })
 }
 
