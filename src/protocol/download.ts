@@ -58,7 +58,7 @@ function refusal(status: number, fields: Record<string, string>, sentence: strin
 
 function validatorFields({ etag, modifiedAt }: Validators): Record<string, string> {
   const fields: Record<string, string> = {}
-  if (etag !== undefined) fields.ETag = etag
+  if (etag !== undefined && /^"[\x21\x23-\x7e]*"$/.test(etag)) fields.ETag = etag
   if (modifiedAt !== undefined) fields['Last-Modified'] = formatDate(modifiedAt)
   return fields
 }
