@@ -49,8 +49,8 @@ export async function openBucket(options: Partial<Parameters<typeof startBucket>
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }))
       return Contents.map(({ Key }) => Key!)
     },
-    async multiparts(): Promise<number> {
-      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
+    async multiparts(prefix = ''): Promise<number> {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: prefix }))
       return Uploads.length
     },
     async close(): Promise<void> {
