@@ -1,0 +1,261 @@
+/** tus 1.0.0, requests: one row is one rule, what is sent, and the command that it becomes or the code that refuses it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FailureCode } from '../../../src/errors.js'
+import { codecFor } from '../../../src/protocol/select.js'
+import type { Command } from '../../../src/upload/command.js'
+import { headOf } from '../head.js'
+
+type Fields = Record<string, string>
+type Row = [rule: string, method: string, id: string | undefined, fields: Fields, expected: FailureCode | Command]
+
+const TYPE = 'application/offset+octet-stream'
+const tus = { 'tus-resumable': '1.0.0' }
+const sized = { ...tus, 'upload-length': '10' }
+const patch = { ...tus, 'content-type': TYPE, 'upload-offset': '5' }
+
+const created = {
+  kind: 'create',
+  length: 10,
+  metadata: {},
+  metadataField: undefined,
+  withBody: false,
+  bodyLength: undefined,
+  completes: 'at-length',
+} as const
+const appended = {
+  kind: 'append',
+  id: 'x',
+  offset: 5,
+  length: undefined,
+  bodyLength: undefined,
+  completes: 'at-length',
+} as const
+
+/** What is no non-negative integer, in whatever field. */
+const NO_INTEGERS = ['', ' ', '-1', '+5', '1e3', '0x10', '1.5', '1, 1', '5 ', '99999999999999999999', 'five']
+
+const general: Row[] = [
+  ['OPTIONS on the collection', 'OPTIONS', undefined, {}, { kind: 'options' }],
+  ['OPTIONS on an upload', 'OPTIONS', 'x', {}, { kind: 'options' }],
+  ['OPTIONS ignores Tus-Resumable', 'OPTIONS', undefined, { 'tus-resumable': '0.1' }, { kind: 'options' }],
+  ['POST wants Tus-Resumable', 'POST', undefined, { 'upload-length': '1' }, 'ERR_UNSUPPORTED_VERSION'],
+  ['PATCH wants Tus-Resumable', 'PATCH', 'x', { ...patch, 'tus-resumable': '' }, 'ERR_UNSUPPORTED_VERSION'],
+  ['DELETE wants Tus-Resumable', 'DELETE', 'x', {}, 'ERR_UNSUPPORTED_VERSION'],
+  ['another version is refused', 'POST', undefined, { ...sized, 'tus-resumable': '0.2.2' }, 'ERR_UNSUPPORTED_VERSION'],
+  [
+    'two versions are refused',
+    'POST',
+    undefined,
+    { ...sized, 'tus-resumable': '1.0.0, 1.0.0' },
+    'ERR_UNSUPPORTED_VERSION',
+  ],
+  ['the version comes before all else', 'PATCH', undefined, { 'tus-resumable': '2' }, 'ERR_UNSUPPORTED_VERSION'],
+  ['HEAD may do without it', 'HEAD', 'x', {}, { kind: 'offset', id: 'x' }],
+  ['HEAD with it', 'HEAD', 'x', tus, { kind: 'offset', id: 'x' }],
+  ['HEAD with another version is refused', 'HEAD', 'x', { 'tus-resumable': '0.1' }, 'ERR_UNSUPPORTED_VERSION'],
+  ['GET may do without it', 'GET', 'x', {}, { kind: 'read', id: 'x' }],
+  ['GET does not care for it', 'GET', 'x', { 'tus-resumable': '0.1' }, { kind: 'read', id: 'x' }],
+  ['DELETE', 'DELETE', 'a/b', tus, { kind: 'cancel', id: 'a/b' }],
+  ['GET of the collection', 'GET', undefined, {}, 'ERR_METHOD_NOT_ALLOWED'],
+  ['HEAD of the collection', 'HEAD', undefined, tus, 'ERR_METHOD_NOT_ALLOWED'],
+  ['PATCH of the collection', 'PATCH', undefined, patch, 'ERR_METHOD_NOT_ALLOWED'],
+  ['DELETE of the collection', 'DELETE', undefined, tus, 'ERR_METHOD_NOT_ALLOWED'],
+  ['POST to an upload', 'POST', 'x', sized, 'ERR_METHOD_NOT_ALLOWED'],
+  ['PUT', 'PUT', 'x', tus, 'ERR_METHOD_NOT_ALLOWED'],
+  ['a method in lower case is another method', 'head', 'x', tus, 'ERR_METHOD_NOT_ALLOWED'],
+  ['a method of the prototype', 'toString', 'x', tus, 'ERR_METHOD_NOT_ALLOWED'],
+]
+
+const override = (method: string, fields: Fields = tus): Fields => ({ ...fields, 'x-http-method-override': method })
+const overrides: Row[] = [
+  ['override: POST as PATCH', 'POST', 'x', override('PATCH', patch), appended],
+  ['override: POST as DELETE', 'POST', 'x', override('DELETE'), { kind: 'cancel', id: 'x' }],
+  ['override: POST as HEAD', 'POST', 'x', override('HEAD'), { kind: 'offset', id: 'x' }],
+  ['override: GET as HEAD', 'GET', 'x', override('HEAD'), { kind: 'offset', id: 'x' }],
+  ['override: PUT as PATCH', 'PUT', 'x', override('PATCH', patch), appended],
+  ['override: POST as OPTIONS', 'POST', undefined, override('OPTIONS', {}), { kind: 'options' }],
+  ['override: GET as DELETE wants Tus-Resumable', 'GET', 'x', override('DELETE', {}), 'ERR_UNSUPPORTED_VERSION'],
+  ['override: HEAD as POST is no HEAD', 'HEAD', 'x', override('POST'), 'ERR_METHOD_NOT_ALLOWED'],
+  ['override: an unknown method', 'PATCH', 'x', override('BREW', patch), 'ERR_METHOD_NOT_ALLOWED'],
+  ['override: an empty one', 'PATCH', 'x', override('', patch), 'ERR_METHOD_NOT_ALLOWED'],
+  ['override: two of them', 'PATCH', 'x', override('PATCH, PATCH', patch), 'ERR_METHOD_NOT_ALLOWED'],
+]
+
+const creations: Row[] = [
+  ['POST with Upload-Length', 'POST', undefined, sized, created],
+  ['POST of an empty upload', 'POST', undefined, { ...tus, 'upload-length': '0' }, { ...created, length: 0 }],
+  [
+    'POST with a deferred length',
+    'POST',
+    undefined,
+    { ...tus, 'upload-defer-length': '1' },
+    { ...created, length: undefined },
+  ],
+  ['POST without a length', 'POST', undefined, tus, 'ERR_INVALID_UPLOAD_LENGTH'],
+  [
+    'POST with both lengths',
+    'POST',
+    undefined,
+    { ...sized, 'upload-defer-length': '1' },
+    'ERR_AMBIGUOUS_UPLOAD_LENGTH',
+  ],
+  ...NO_INTEGERS.map(
+    (bad): Row => [
+      `POST: Upload-Length '${bad}'`,
+      'POST',
+      undefined,
+      { ...tus, 'upload-length': bad },
+      'ERR_INVALID_UPLOAD_LENGTH',
+    ],
+  ),
+  ...['0', '', '2', '01', 'true', '1, 1'].map(
+    (bad): Row => [
+      `POST: Upload-Defer-Length '${bad}'`,
+      'POST',
+      undefined,
+      { ...tus, 'upload-defer-length': bad },
+      'ERR_INVALID_UPLOAD_LENGTH_DEFER',
+    ],
+  ),
+  [
+    'POST keeps the metadata as sent, too',
+    'POST',
+    undefined,
+    { ...sized, 'upload-metadata': 'b Mg==,a MQ==' },
+    { ...created, metadata: { b: '2', a: '1' }, metadataField: 'b Mg==,a MQ==' },
+  ],
+  ['POST: empty metadata is none', 'POST', undefined, { ...sized, 'upload-metadata': '' }, created],
+  ['POST: malformed metadata', 'POST', undefined, { ...sized, 'upload-metadata': 'a b c' }, 'ERR_INVALID_METADATA'],
+  [
+    'POST: large metadata',
+    'POST',
+    undefined,
+    { ...sized, 'upload-metadata': 'a'.repeat(65) },
+    'ERR_METADATA_TOO_LARGE',
+  ],
+  [
+    'POST: Upload-Concat is not offered',
+    'POST',
+    undefined,
+    { ...sized, 'upload-concat': 'partial' },
+    'ERR_NOT_IMPLEMENTED',
+  ],
+  [
+    'POST: Upload-Concat, not even the final one',
+    'POST',
+    undefined,
+    { ...tus, 'upload-concat': 'final;/a /b' },
+    'ERR_NOT_IMPLEMENTED',
+  ],
+  [
+    'POST: Upload-Checksum is not offered',
+    'POST',
+    undefined,
+    { ...sized, 'upload-checksum': 'sha1 x' },
+    'ERR_NOT_IMPLEMENTED',
+  ],
+  [
+    'POST with a body',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': TYPE, 'content-length': '4' },
+    { ...created, withBody: true, bodyLength: 4 },
+  ],
+  [
+    'POST with a body: the type in other letters, with parameters',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': 'Application/Offset+Octet-Stream ; charset=x', 'content-length': '4' },
+    { ...created, withBody: true, bodyLength: 4 },
+  ],
+  [
+    'POST with a body of unknown length',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': TYPE },
+    { ...created, withBody: true },
+  ],
+  [
+    'POST with a body of another type does not take it',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': 'text/plain', 'content-length': '4' },
+    created,
+  ],
+  [
+    'POST: a type that only begins alike',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': `${TYPE}x`, 'content-length': '4' },
+    created,
+  ],
+  [
+    'POST: the length of a body that is not taken is no matter',
+    'POST',
+    undefined,
+    { ...sized, 'content-length': 'x' },
+    created,
+  ],
+]
+
+const appends: Row[] = [
+  ['PATCH', 'PATCH', 'x', patch, appended],
+  ['PATCH at the beginning', 'PATCH', 'x', { ...patch, 'upload-offset': '0' }, { ...appended, offset: 0 }],
+  ['PATCH with Content-Length', 'PATCH', 'x', { ...patch, 'content-length': '7' }, { ...appended, bodyLength: 7 }],
+  ['PATCH with an empty body', 'PATCH', 'x', { ...patch, 'content-length': '0' }, { ...appended, bodyLength: 0 }],
+  ['PATCH in chunks', 'PATCH', 'x', { ...patch, 'transfer-encoding': 'chunked' }, appended],
+  [
+    'PATCH in chunks: Content-Length does not count',
+    'PATCH',
+    'x',
+    { ...patch, 'transfer-encoding': 'chunked', 'content-length': '7' },
+    appended,
+  ],
+  ['PATCH declares the length', 'PATCH', 'x', { ...patch, 'upload-length': '9' }, { ...appended, length: 9 }],
+  ['PATCH with parameters of the type', 'PATCH', 'x', { ...patch, 'content-type': `${TYPE};a=b` }, appended],
+  ['PATCH without a type', 'PATCH', 'x', { ...tus, 'upload-offset': '5' }, 'ERR_INVALID_CONTENT_TYPE'],
+  [
+    'PATCH with another type',
+    'PATCH',
+    'x',
+    { ...patch, 'content-type': 'application/octet-stream' },
+    'ERR_INVALID_CONTENT_TYPE',
+  ],
+  ['PATCH with an empty type', 'PATCH', 'x', { ...patch, 'content-type': '' }, 'ERR_INVALID_CONTENT_TYPE'],
+  ['PATCH wants Upload-Offset', 'PATCH', 'x', { ...tus, 'content-type': TYPE }, 'ERR_INVALID_OFFSET'],
+  ...NO_INTEGERS.flatMap((bad): Row[] => [
+    [`PATCH: Upload-Offset '${bad}'`, 'PATCH', 'x', { ...patch, 'upload-offset': bad }, 'ERR_INVALID_OFFSET'],
+    [`PATCH: Upload-Length '${bad}'`, 'PATCH', 'x', { ...patch, 'upload-length': bad }, 'ERR_INVALID_UPLOAD_LENGTH'],
+    [`PATCH: Content-Length '${bad}'`, 'PATCH', 'x', { ...patch, 'content-length': bad }, 'ERR_INVALID_REQUEST'],
+  ]),
+  [
+    'PATCH: Upload-Checksum is not offered',
+    'PATCH',
+    'x',
+    { ...patch, 'upload-checksum': 'sha1 x' },
+    'ERR_NOT_IMPLEMENTED',
+  ],
+]
+
+for (const [rule, method, id, fields, expected] of [...general, ...overrides, ...creations, ...appends]) {
+  test(`tus: ${rule}`, () => {
+    const head = headOf({ method, fields })
+    const parse = (): Command => codecFor(head).parse(head, { id, maxMetadataSize: 64 })
+    if (typeof expected === 'string') assert.throws(parse, { name: 'UploadError', code: expected })
+    else assert.deepEqual(parse(), expected)
+  })
+}
+
+const allows: [method: string, id: string | undefined, allow: string[]][] = [
+  ['GET', undefined, ['POST', 'OPTIONS']],
+  ['PUT', undefined, ['POST', 'OPTIONS']],
+  ['POST', 'x', ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS']],
+  ['PUT', 'x', ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS']],
+]
+for (const [method, id, allow] of allows) {
+  test(`tus: ${method} of ${id ? 'an upload' : 'the collection'} is told what is allowed`, () => {
+    const head = headOf({ method, fields: tus })
+    assert.throws(() => codecFor(head).parse(head, { id, maxMetadataSize: 64 }), { status: 405, allow })
+  })
+}
