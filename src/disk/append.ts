@@ -1,0 +1,164 @@
+/**
+ * One append: the chunks of a body → positioned writes → commits. Chunks are gathered, not copied; while some are
+ * written, the next come in.
+ * @module
+ */
+import type { FileHandle } from 'node:fs/promises'
+import { UploadError } from '../errors.js'
+import type { AppendOptions, Body } from '../store/store.js'
+import { asDiskFailure, openData } from './files.js'
+import type { Lock } from './lock.js'
+import type { DiskRecord } from './record.js'
+import type { DiskUpload } from './upload.js'
+
+/** Bytes that are gathered before they are written. */
+const GATHER = 1024 * 1024
+/** Chunks that are gathered at most: what one call of the system takes. */
+const GATHER_CHUNKS = 1_000
+/** Milliseconds between two commits of a long append. */
+const COMMIT_INTERVAL = 1_000
+
+/** @throws UploadError; what was committed before stays */
+export async function append(upload: DiskUpload, lock: Lock, body: Body, options: AppendOptions): Promise<void> {
+  const file = await openData(upload.paths.data)
+  try {
+    await truncateTo(file, upload.record.offset)
+    const run = new Append(upload, lock, file, body, options)
+    const timer = setInterval(() => run.commitNowAndThen(), COMMIT_INTERVAL / 2)
+    try {
+      for await (const chunk of body) await run.take(chunk)
+    } finally {
+      clearInterval(timer)
+    }
+    await run.end()
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Cuts off what a crash left beyond the committed offset.
+ * @throws UploadError ERR_STORE_CORRUPT if committed bytes are missing: writing on would leave a hole
+ */
+export async function truncateTo(file: FileHandle, offset: number): Promise<void> {
+  const { size } = await file.stat()
+  if (size < offset) {
+    throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`the file has ${size} of ${offset} bytes`) })
+  }
+  if (size > offset) await file.truncate(offset)
+}
+
+class Append {
+  readonly #upload: DiskUpload
+  readonly #lock: Lock
+  readonly #file: FileHandle
+  readonly #body: Body
+  readonly #options: AppendOptions
+  #gathered: Uint8Array[] = []
+  #gatheredBytes = 0
+  /** The bytes of the upload that are in the file. */
+  #written: number
+  /** Writes and commits follow one another. */
+  #queue: Promise<void> = Promise.resolve()
+  #lastCommit = performance.now()
+  #failure: unknown
+
+  constructor(upload: DiskUpload, lock: Lock, file: FileHandle, body: Body, options: AppendOptions) {
+    this.#upload = upload
+    this.#lock = lock
+    this.#file = file
+    this.#body = body
+    this.#options = options
+    this.#written = upload.record.offset
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) return
+    this.#gathered.push(chunk)
+    this.#gatheredBytes += chunk.byteLength
+    if (this.#gatheredBytes < GATHER && this.#gathered.length < GATHER_CHUNKS) return
+    await this.#queue
+    this.#flush()
+  }
+
+  /** Called from time to time, so that bytes of a slow body do not stay uncommitted. */
+  commitNowAndThen(): void {
+    if (performance.now() - this.#lastCommit < COMMIT_INTERVAL) return
+    this.#lastCommit = performance.now()
+    this.#flush()
+    this.#enqueue(async () => {
+      if (this.#written > this.#upload.record.offset) await this.#commit({})
+    })
+  }
+
+  /** Stores and commits what came, and completes the upload if that was all of it. */
+  async end(): Promise<void> {
+    this.#flush()
+    this.#enqueue(() => this.#conclude())
+    await this.#queue
+    if (this.#failure === undefined) return
+    await this.#saveWhatCounts()
+    throw asDiskFailure(this.#failure, this.#upload.record.offset)
+  }
+
+  #enqueue(job: () => Promise<void>): void {
+    this.#queue = this.#queue
+      .then(() => (this.#failure === undefined ? job() : undefined))
+      .catch((error) => {
+        this.#failure = error
+        this.#body.stop()
+      })
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes === 0) return
+    const chunks = this.#gathered
+    this.#gathered = []
+    this.#gatheredBytes = 0
+    this.#enqueue(() => this.#write(chunks))
+  }
+
+  async #write(chunks: Uint8Array[]): Promise<void> {
+    for (let rest = chunks; rest.length > 0; ) {
+      this.#lock.mayWrite()
+      const { bytesWritten } = await this.#file.writev(rest, this.#written)
+      this.#written += bytesWritten
+      rest = after(rest, bytesWritten)
+    }
+  }
+
+  async #conclude(): Promise<void> {
+    const { length, offset } = this.#upload.record
+    const isDeclaredDone = this.#options.completes === true && this.#body.ended === 'end'
+    if (this.#written === length || (length === undefined && isDeclaredDone)) {
+      await this.#commit({ length: this.#written, ...this.#upload.completion() }, true)
+    } else if (this.#written > offset || this.#upload.isNew) {
+      await this.#commit({})
+    }
+  }
+
+  async #commit(changes: Partial<DiskRecord>, finishes = false): Promise<void> {
+    const { fsync } = this.#upload.context
+    const written = this.#written
+    if (fsync === 'commit' || (fsync === 'finish' && finishes)) await this.#file.datasync()
+    await this.#upload.commit(this.#lock, { offset: written, ...changes })
+    this.#lastCommit = performance.now()
+    this.#options.onCommit?.(written)
+  }
+
+  /** After a failure, bytes that did reach the file still count; if not even the record can be written, they do not. */
+  async #saveWhatCounts(): Promise<void> {
+    const isLost = this.#failure instanceof UploadError
+    if (!isLost && this.#written > this.#upload.record.offset) await this.#commit({}).catch(() => undefined)
+  }
+}
+
+/** What remains of the chunks after so many bytes. */
+function after(chunks: Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes
+  let index = 0
+  while (index < chunks.length && skip >= chunks[index]!.byteLength) skip -= chunks[index++]!.byteLength
+  const rest = chunks.slice(index)
+  if (skip > 0) rest[0] = rest[0]!.subarray(skip)
+  return rest
+}

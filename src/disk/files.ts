@@ -1,0 +1,114 @@
+/**
+ * The files of an upload: their names, and the few ways in which they are written so that a crash leaves either the
+ * old or the new. What the file system refuses becomes an UploadError here.
+ * @module
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { UploadError } from '../errors.js'
+
+/** When bytes are forced to the disk: at each commit, when the upload is finished, or by the system as it likes. */
+export type Fsync = 'commit' | 'finish' | 'never'
+
+export interface Paths {
+  data: string
+  record: string
+  lock: string
+  /** Its presence asks the holder of the lock to let go. */
+  yield: string
+}
+
+export function pathsOf(directory: string, id: string): Paths {
+  const data = join(directory, id)
+  return { data, record: `${data}.info`, lock: `${data}.lock`, yield: `${data}.yield` }
+}
+
+/** Bytes of a name in most file systems, less the longest that we add: `.lock.` and a token of 32. */
+const MAX_NAME_BYTES = 255 - 40
+
+/**
+ * Whether an ID may become a path: segments of harmless characters joined by single slashes, none of them beginning
+ * with a dot, none that would be another upload's record or lock. `:`, `*` and quotes are no names on some systems.
+ */
+export function isUsableId(id: string): boolean {
+  if (!/^[A-Za-z0-9_~+=@,!$()-][A-Za-z0-9._~+=@,!$()-]*(\/[A-Za-z0-9_~+=@,!$()-][A-Za-z0-9._~+=@,!$()-]*)*$/.test(id))
+    return false
+  if (id.length > 1_024) return false
+  return id.split('/').every((name) => name.length <= MAX_NAME_BYTES && !/\.(info|lock|yield|tmp)(\.|$)/i.test(name))
+}
+
+/** The code of a failed system call, if it is one. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
+export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+
+/** Codes that a change of configuration cures, not time. */
+const REFUSALS = ['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'EISDIR']
+
+/** A failed system call, as what the client can do about it. */
+export function asDiskFailure(error: unknown, offset?: number): UploadError {
+  if (error instanceof UploadError) return error
+  const code = codeOf(error)
+  const known = offset === undefined ? {} : { offset }
+  if (code === undefined) return new UploadError('ERR_INTERNAL_SERVER_ERROR', { cause: error, ...known })
+  if (REFUSALS.includes(code)) return new UploadError('ERR_STORE_REFUSED', { cause: error, ...known })
+  return new UploadError('ERR_STORE_UNAVAILABLE', { cause: error, retryAfter: 1_000, ...known })
+}
+
+/** Opens the data file for writing at positions, and makes it if there is none. */
+export function openData(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT, 0o666)
+}
+
+/** Makes the folder of an ID that has slashes. */
+export async function makeFolderOf(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+}
+
+/** Where the holder of a lock writes what will replace the record. Whoever takes the lock over removes it. */
+export const temporaryOf = (lock: string, token: string): string => `${lock}.${token}.tmp`
+
+export interface ReplaceOptions {
+  /** In the same folder; nobody else writes it. */
+  temporary: string
+  /** Whether the new text must survive a power failure. */
+  sync: boolean
+  /** Called when all is written but the file is not yet replaced; if it throws, nothing was changed. */
+  check: () => Promise<void>
+}
+
+/** Replaces a file in one step: readers and a crash find either the whole old text or the whole new one. */
+export async function replaceFile(path: string, text: string, options: ReplaceOptions): Promise<void> {
+  const { temporary, sync, check } = options
+  try {
+    const file = await open(temporary, 'w', 0o666)
+    try {
+      await file.writeFile(text)
+      if (sync) await file.sync()
+    } finally {
+      await file.close()
+    }
+    await check()
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw error
+  }
+  if (sync) await syncFolder(dirname(path))
+}
+
+/** Makes renames and removals in the folder survive a power failure. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open folders; its file systems order these changes themselves.
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The record of an upload on disk, `<id>.info`: the FileInfo JSON of tusd's filestore plus one object of our own, so
+ * that operators and tools recognise it and uploads that tusd began can go on here. Pure.
+ * @module
+ */
+import type { UploadInfo, UploadState } from '../store/info.js'
+
+const VERSION = 1
+
+export interface DiskRecord {
+  id: string
+  /** Bytes; undefined while deferred. */
+  length: number | undefined
+  metadata: Record<string, string>
+  metadataField: string | undefined
+  /** Committed bytes. The data file may be longer after a crash; what is beyond is not part of the upload. */
+  offset: number
+  /** New at each commit, so that a lost race is noticed; the one of the completing commit makes the entity tag. */
+  commit: string
+  state: UploadState
+  failure: string | undefined
+  createdAt: number
+  completedAt: number | undefined
+}
+
+/** A record that tusd's filestore wrote has no committed offset: there, the size of the data file is the offset. */
+export type DecodedRecord = { record: DiskRecord; isForeign: boolean }
+
+/** tusd's names are part of the format: they stay as they are. */
+interface FileInfo {
+  ID: string
+  Size: number
+  SizeIsDeferred: boolean
+  Offset: number
+  MetaData: Record<string, string> | null
+  IsPartial: boolean
+  IsFinal: boolean
+  PartialUploads: string[] | null
+  Storage: Record<string, string>
+  Holdfast?: Own
+}
+
+type Own = Omit<DiskRecord, 'id' | 'length' | 'metadata' | 'offset'> & { version: number }
+
+export function encodeRecord(record: DiskRecord, storage: Record<string, string>): string {
+  const { id, length, metadata, offset, ...own } = record
+  const info: FileInfo = {
+    ID: id,
+    Size: length ?? 0,
+    SizeIsDeferred: length === undefined,
+    Offset: offset,
+    MetaData: metadata,
+    IsPartial: false,
+    IsFinal: false,
+    PartialUploads: null,
+    Storage: storage,
+    Holdfast: { version: VERSION, ...own },
+  }
+  return JSON.stringify(info)
+}
+
+/** @throws Error if the text is no record, or one that this version must not rewrite */
+export function decodeRecord(text: string): DecodedRecord {
+  const info = parse(text)
+  const own = info.Holdfast
+  if (own === undefined) return { record: foreign(info), isForeign: true }
+  if (own.version > VERSION) throw new Error(`the record was written by a later version of Holdfast (${own.version})`)
+  if (typeof own.commit !== 'string' || !STATES.includes(own.state)) throw new Error('the record is damaged')
+  const { version: _, ...rest } = own
+  return { record: { ...OPTIONAL, ...rest, ...common(info) }, isForeign: false }
+}
+
+const STATES: readonly UploadState[] = ['open', 'completing', 'complete', 'failed']
+
+/** Fields that JSON drops when they are undefined. */
+const OPTIONAL = { metadataField: undefined, failure: undefined, completedAt: undefined }
+
+function common(info: FileInfo) {
+  return {
+    id: info.ID,
+    length: info.SizeIsDeferred ? undefined : info.Size,
+    metadata: info.MetaData ?? {},
+    offset: info.Offset,
+  }
+}
+
+/** What tusd does not know is filled in when the record is first committed here. */
+function foreign(info: FileInfo): DiskRecord {
+  if (info.IsPartial || info.IsFinal) throw new Error('partial and final uploads of tusd are not taken over')
+  return { ...OPTIONAL, ...common(info), commit: '', state: 'open', createdAt: 0 }
+}
+
+function parse(text: string): FileInfo {
+  const value = JSON.parse(text) as FileInfo | null
+  const isRecord =
+    typeof value === 'object' &&
+    value !== null &&
+    typeof value.ID === 'string' &&
+    isSize(value.Size) &&
+    isSize(value.Offset) &&
+    isMetadata(value.MetaData ?? {})
+  if (!isRecord) throw new Error('the file is not the record of an upload')
+  return value
+}
+
+const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isMetadata = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every((entry) => typeof entry === 'string')
+
+/** Whether the upload has all the bytes that its length asks for. */
+export const isWhole = ({ length, offset }: DiskRecord): boolean => length === offset
+
+export function infoOf(record: DiskRecord, storage: Record<string, string>): UploadInfo {
+  const { commit, ...known } = record
+  return { ...known, etag: record.state === 'complete' ? `"${commit}"` : undefined, storage }
+}

@@ -1,0 +1,110 @@
+/**
+ * The disk store: uploads as files in one directory, in the layout of tusd's filestore. For development, for single
+ * machines and for shared file systems. Safe between the processes of one machine; between machines as far as the
+ * file system keeps exclusive creation and renames, and the clocks of its server run.
+ * @module
+ */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { UploadError } from '../errors.js'
+import type { NewUpload } from '../store/info.js'
+import type { CreateOptions, Store, UploadHandle } from '../store/store.js'
+import { asDiskFailure, codeOf, type Fsync, isMissing, isUsableId, makeFolderOf, pathsOf } from './files.js'
+import type { DiskRecord } from './record.js'
+import { type DiskContext, DiskUpload, readRecord } from './upload.js'
+
+export interface DiskStoreOptions {
+  /** Where the files are. Made if it is missing. */
+  directory: string
+  /** Bytes; larger uploads are refused. Default: no limit but the disk's. */
+  maxObjectSize?: number | undefined
+  /**
+   * When bytes are forced to the disk. `commit`: before each is acknowledged, so that they survive a power failure.
+   * `finish`: when the upload is finished; until then they survive a crash of the process, not of the machine.
+   * `never`: the system decides. Default: `commit`.
+   */
+  fsync?: Fsync | undefined
+  /** Milliseconds to wait for another process that writes the same upload. Default: 5,000. */
+  lockTimeout?: number | undefined
+  /** For tests: milliseconds since the epoch. */
+  now?: (() => number) | undefined
+}
+
+const FSYNC: readonly Fsync[] = ['commit', 'finish', 'never']
+
+export class DiskStore implements Store {
+  readonly abilities = { terminate: true, declareLength: true }
+  readonly maxObjectSize: number | undefined
+  readonly #directory: string
+  readonly #context: DiskContext
+
+  /** @throws UploadError ERR_INVALID_OPTIONS, naming the option */
+  constructor({ directory, maxObjectSize, fsync = 'commit', lockTimeout = 5_000, now = Date.now }: DiskStoreOptions) {
+    const must = (holds: boolean, message: string): void => {
+      if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
+    }
+    must(typeof directory === 'string' && directory !== '', 'directory: the path of a folder is needed.')
+    must(FSYNC.includes(fsync), `fsync: must be one of ${FSYNC.join(', ')}, not ${fsync}.`)
+    must(lockTimeout >= 0 && lockTimeout < 2 ** 31, `lockTimeout: must be milliseconds, not ${lockTimeout}.`)
+    must(
+      maxObjectSize === undefined || (Number.isSafeInteger(maxObjectSize) && maxObjectSize > 0),
+      `maxObjectSize: must be a positive integer, not ${maxObjectSize}.`,
+    )
+    this.#directory = resolve(directory)
+    this.maxObjectSize = maxObjectSize
+    this.#context = { fsync, maxObjectSize, lockTimeout, now, running: new Set() }
+  }
+
+  async create(upload: NewUpload, options: CreateOptions = {}): Promise<UploadHandle> {
+    if (!isUsableId(upload.id)) throw new UploadError('ERR_INVALID_ID')
+    if ((upload.length ?? 0) > (this.maxObjectSize ?? Number.POSITIVE_INFINITY)) {
+      throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+    }
+    const paths = pathsOf(this.#directory, upload.id)
+    await makeFolderOf(paths.data).catch((error) => {
+      // An upload has the name that would be a folder of this one.
+      throw codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR'
+        ? new UploadError('ERR_CONFLICT', { cause: error })
+        : asDiskFailure(error)
+    })
+    if (await isThere(paths.record)) throw new UploadError('ERR_CONFLICT')
+    const created = new DiskUpload(this.#context, paths, newRecord(upload, this.#context.now()), true)
+    if (!options.appendFollows) await created.begin()
+    return created
+  }
+
+  /** What this process remembers is not faster than the file, so `cached` changes nothing. */
+  async open(id: string): Promise<UploadHandle> {
+    if (!isUsableId(id)) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+    const paths = pathsOf(this.#directory, id)
+    const record = await readRecord(paths, id)
+    if (record === undefined) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+    return new DiskUpload(this.#context, paths, record, false)
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#context.running)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw asDiskFailure(error)
+  }
+}
+
+function newRecord(upload: NewUpload, now: number): DiskRecord {
+  return {
+    ...upload,
+    offset: 0,
+    commit: '',
+    state: 'open',
+    failure: undefined,
+    createdAt: now,
+    completedAt: undefined,
+  }
+}
