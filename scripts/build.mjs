@@ -1,0 +1,35 @@
+// Builds dist/: the library and the command by the compiler, the page by esbuild.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const run = (script, ...args) =>
+  execFileSync(process.execPath, [join(root, 'node_modules', script), ...args], { cwd: root, stdio: 'inherit' })
+
+try {
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  run('typescript/bin/tsc', '-p', 'tsconfig.json')
+  run('typescript/bin/tsc', '-p', 'src/ui/tsconfig.json')
+  mkdirSync(join(root, 'dist/ui'), { recursive: true })
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/ui/app.ts'],
+    outfile: 'dist/ui/app.js',
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+  for (const name of ['index.html', 'style.css', 'icon.svg'])
+    copyFileSync(join(root, 'src/ui', name), join(root, 'dist/ui', name))
+  chmodSync(join(root, 'dist/cli/main.js'), 0o755)
+} catch (error) {
+  // What is wrong was printed by the compiler or esbuild already, unless it was neither.
+  if (error.status === undefined && error.errors === undefined) console.error(error)
+  process.exit(1)
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+/**
+ * The command `holdfast`: its flags by commander from the table of options, its commands loaded when they are run. Exits
+ * 2 for what the user wrote wrong, 1 for what could not be done.
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, Option } from 'commander'
+import { PlainError, UsageError } from './failure.js'
+import { COMMANDS, type CommandName, type Row, type Rows } from './options.js'
+import { camelCase, type Flags, readOptions } from './read-options.js'
+
+const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly string[]) => Promise<void> } = {
+  async serve(flags) {
+    await (await import('./serve.js')).serve(readOptions('serve', flags, process.env))
+  },
+  async dev(flags) {
+    await (await import('./dev.js')).dev(readOptions('dev', flags, process.env))
+  },
+  async upload(flags, files) {
+    const { upload } = await import('./upload.js')
+    await upload(files, readOptions('upload', flags, process.env), process.env)
+  },
+}
+
+function program(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const root = new Command('holdfast')
+    .description('Resumable uploads that never lose an acknowledged byte.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText('after', '\nEach option has an environment variable too: --s3-bucket is HOLDFAST_S3_BUCKET.')
+  for (const name of Object.keys(COMMANDS) as CommandName[]) addCommand(root, name)
+  return root
+}
+
+function addCommand(root: Command, name: CommandName): void {
+  const { summary, groups } = COMMANDS[name]
+  const command = root.command(name).description(summary).exitOverride().allowExcessArguments(false)
+  if (name === 'upload') command.argument('<file...>', 'The files to upload.')
+  for (const [group, rows] of Object.entries(groups) as [string, Rows][]) {
+    for (const [flag, row] of Object.entries(rows)) command.addOption(optionOf(flag, row).helpGroup(`${group}:`))
+  }
+  command.action(async (first: unknown) => {
+    const files = Array.isArray(first) ? (first as string[]) : []
+    await RUN[name](flagsOf(command.opts(), groups), files)
+  })
+}
+
+const PLACEHOLDERS: Readonly<Record<string, string>> = { integer: 'number', lines: 'line', string: 'text' }
+
+/** Values stay texts here, so that a flag and a variable are read by the same code. */
+function optionOf(name: string, row: Row): Option {
+  const isBoolean = row.type === 'boolean'
+  const value = isBoolean ? ' [boolean]' : ` <${PLACEHOLDERS[row.type] ?? row.type}>`
+  const notes = [row.choices?.join(' or '), !isBoolean && row.default && `default: ${row.default}`].filter(Boolean)
+  const option = new Option(`--${name}${value}`, row.help + (notes.length > 0 ? ` (${notes.join('; ')})` : ''))
+  option.argParser((text, before: true | string[] | undefined) => [...(Array.isArray(before) ? before : []), text])
+  return option
+}
+
+/** What commander collected under its own names, by the names of the table. */
+function flagsOf(collected: Record<string, unknown>, groups: Readonly<Record<string, Rows>>): Flags {
+  const names = Object.values(groups).flatMap((rows) => Object.keys(rows))
+  // `--disable-cors` without a value gives true, not a list of texts.
+  return Object.fromEntries(
+    names.map((name) => {
+      const value = collected[camelCase(name)] as true | string[] | undefined
+      return [name, value === true ? ['true'] : value]
+    }),
+  )
+}
+
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2
+    } else if (error instanceof UsageError) {
+      console.error(`holdfast: ${error.message}`)
+      process.exitCode = 2
+    } else {
+      console.error(error instanceof PlainError ? `holdfast: ${error.message}` : error)
+      process.exitCode = 1
+    }
+  }
+}
+
+await main()

@@ -1,0 +1,217 @@
+/**
+ * The table of all options of the command. The flags, the environment variables, `--help` and docs/configuration.md are
+ * made from it and from nothing else.
+ * @module
+ */
+import { DEFAULTS } from '../s3/options.js'
+import { type Bounds, showDuration, showSize, type ValueType } from './values.js'
+
+/** One option. Its name is the flag without the dashes. */
+export interface Row extends Bounds {
+  readonly type: ValueType
+  /** As somebody would write it on the command line; absent if there is none. */
+  readonly default?: string
+  readonly help: string
+  /** The name of the library option that it sets, if that differs from the flag. */
+  readonly sets?: string
+}
+
+export type Rows = Readonly<Record<string, Row>>
+
+const listening = {
+  host: { type: 'string', default: '127.0.0.1', help: 'The address to listen on; 0.0.0.0 for all.' },
+  port: { type: 'integer', default: '1080', max: 65_535, help: 'The port to listen on; 0 takes any that is free.' },
+} as const satisfies Rows
+
+const protocol = {
+  'base-path': { type: 'string', default: '/files', help: 'Path (or absolute URL) under which uploads live.' },
+  'behind-proxy': { type: 'boolean', default: 'false', help: 'Believe X-Forwarded-* and Forwarded.' },
+  'relative-location': { type: 'boolean', default: 'false', help: 'Send Location without scheme and host.' },
+  'max-size': { type: 'size', min: 1, help: 'Refuse uploads that are larger. Default: what the store takes.' },
+  'disable-download': { type: 'boolean', default: 'false', help: 'Refuse GET of finished uploads.' },
+  'disable-termination': { type: 'boolean', default: 'false', help: 'Refuse DELETE, and do not advertise it.' },
+} as const satisfies Rows
+
+const cors = {
+  'disable-cors': { type: 'boolean', default: 'false', help: 'Send no CORS headers.' },
+  'cors-allow-origin': { type: 'list', default: '*', help: 'Origins that may call; * for every one.' },
+  'cors-allow-credentials': { type: 'boolean', default: 'false', help: 'Let browsers send cookies along.' },
+  'cors-allow-methods': { type: 'list', help: 'Methods to allow, besides those of the protocol.' },
+  'cors-allow-headers': { type: 'list', help: 'Request headers to allow, besides those of the protocol.' },
+  'cors-expose-headers': { type: 'list', help: 'Response headers to expose, besides those of the protocol.' },
+  'cors-max-age': { type: 'duration', default: '24h', help: 'How long browsers may remember the permission.' },
+} as const satisfies Rows
+
+const s3 = {
+  's3-bucket': { type: 'string', help: 'The bucket; it must exist. Without it, uploads go to --upload-dir.' },
+  's3-endpoint': {
+    type: 'string',
+    help: 'URL of an S3-compatible service. Path style and the region us-east-1 are then the defaults.',
+  },
+  's3-region': { type: 'string', help: 'The region. Default: what the AWS SDK finds, such as AWS_REGION.' },
+  's3-path-style': {
+    type: 'boolean',
+    help: 'Put the bucket into the path, not the host. Default: true with an endpoint.',
+  },
+  's3-object-prefix': { type: 'string', sets: 'objectPrefix', help: 'Before the key of every object.' },
+  's3-metadata-object-prefix': {
+    type: 'string',
+    sets: 'metadataObjectPrefix',
+    help: 'Before the keys of records and tails. Default: the prefix of the objects.',
+  },
+  's3-part-size': {
+    type: 'size',
+    default: showSize(DEFAULTS.preferredPartSize),
+    sets: 'preferredPartSize',
+    help: 'Bytes of a part, unless the upload needs larger ones.',
+  },
+  's3-min-part-size': {
+    type: 'size',
+    default: showSize(DEFAULTS.minPartSize),
+    sets: 'minPartSize',
+    help: 'The smallest part but the last that the provider takes.',
+  },
+  's3-max-part-size': {
+    type: 'size',
+    default: showSize(DEFAULTS.maxPartSize),
+    sets: 'maxPartSize',
+    help: 'The largest part that the provider takes.',
+  },
+  's3-max-multipart-parts': {
+    type: 'integer',
+    default: String(DEFAULTS.maxMultipartParts),
+    sets: 'maxMultipartParts',
+    help: 'How many parts an object may have.',
+  },
+  's3-max-object-size': {
+    type: 'size',
+    default: showSize(DEFAULTS.maxObjectSize),
+    sets: 'maxObjectSize',
+    help: 'The largest object that the provider takes; larger uploads are refused.',
+  },
+  's3-max-buffered-parts': {
+    type: 'integer',
+    default: String(DEFAULTS.maxBufferedParts),
+    sets: 'maxBufferedParts',
+    help: 'How many parts of one upload may be in memory, waiting for S3.',
+  },
+  's3-concurrent-part-uploads': {
+    type: 'integer',
+    default: String(DEFAULTS.concurrentPartUploads),
+    sets: 'concurrentPartUploads',
+    help: 'How many parts are sent to S3 at once, over all uploads.',
+  },
+  's3-disable-content-hashes': {
+    type: 'boolean',
+    default: String(DEFAULTS.disableContentHashes),
+    sets: 'disableContentHashes',
+    help: 'Send no CRC32 with the bytes.',
+  },
+  's3-request-timeout': {
+    type: 'duration',
+    default: showDuration(DEFAULTS.requestTimeout),
+    sets: 'requestTimeout',
+    help: 'Give up one try of a request to S3 after so long without progress.',
+  },
+  's3-transfer-acceleration': { type: 'boolean', default: 'false', help: "Use AWS's accelerated endpoint." },
+} as const satisfies Rows
+
+const memory = {
+  'buffer-memory': {
+    type: 'size',
+    default: showSize(DEFAULTS.bufferMemory),
+    sets: 'bufferMemory',
+    help: 'Bytes of uploads in memory at once, over all uploads; at the bound, sockets are paused.',
+  },
+  'temporary-directory': {
+    type: 'string',
+    sets: 'temporaryDirectory',
+    help: 'A folder for parts that find no room in memory, so that sockets need not be paused. Default: none.',
+  },
+} as const satisfies Rows
+
+const disk = {
+  'upload-dir': { type: 'string', default: './data', help: 'The folder for uploads, where there is no bucket.' },
+  'disk-fsync': {
+    type: 'string',
+    default: 'commit',
+    choices: ['commit', 'finish', 'never'],
+    sets: 'fsync',
+    help: 'When bytes are forced to the disk: before they are acknowledged, when the upload is finished, or never.',
+  },
+} as const satisfies Rows
+
+const timeouts = {
+  'yield-timeout': { type: 'duration', default: '5s', help: 'How long a request may take to give way to a newer one.' },
+  'idle-timeout': { type: 'duration', default: '60s', help: 'A body without a byte for so long counts as ended.' },
+  'shutdown-timeout': { type: 'duration', default: '10s', help: 'How long requests may take to end at SIGTERM.' },
+} as const satisfies Rows
+
+const page = {
+  ui: { type: 'boolean', default: 'false', help: 'Serve a page at / that uploads files.' },
+} as const satisfies Rows
+
+const log = {
+  verbose: { type: 'boolean', default: 'false', help: 'Log each request.' },
+  'log-format': { type: 'string', default: 'text', choices: ['text', 'json'], help: 'How the log on stderr looks.' },
+} as const satisfies Rows
+
+const development = {
+  directory: { type: 'string', default: './.holdfast', help: 'Where the development bucket keeps its data.' },
+  'bucket-port': { type: 'integer', default: '0', max: 65_535, help: "The bucket's port; 0 takes any that is free." },
+} as const satisfies Rows
+
+const upload = {
+  to: { type: 'string', help: 'The URL to upload to, such as http://127.0.0.1:1080/files/. Needed.' },
+  'chunk-size': {
+    type: 'size',
+    min: 1,
+    help: 'Send requests of so many bytes. Default: one request for the whole file.',
+  },
+  parallel: { type: 'integer', default: '1', min: 1, help: 'How many files to send at once.' },
+  metadata: { type: 'lines', help: 'key=value to store with each file; may be given several times.' },
+  header: { type: 'lines', help: "'Name: value' to send with each request; may be given several times." },
+  retries: { type: 'integer', default: '10', help: 'How often to try again, in a row, before giving up.' },
+  state: {
+    type: 'string',
+    help: 'The file that remembers unfinished uploads. Default: holdfast/uploads.json in $XDG_STATE_HOME or ~/.local/state.',
+  },
+} as const satisfies Rows
+
+/** The commands, and their options by group. */
+export const COMMANDS = {
+  serve: {
+    summary: 'Serve uploads into a bucket, or into a folder.',
+    groups: {
+      Listening: listening,
+      Protocol: protocol,
+      CORS: cors,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Timeouts: timeouts,
+      Page: page,
+      Log: log,
+    },
+  },
+  dev: {
+    summary: 'Serve uploads into a development bucket of its own, with a page to try it.',
+    groups: { Listening: listening, Development: development, Log: log },
+  },
+  upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
+} as const
+
+export type CommandName = keyof typeof COMMANDS
+
+type Joined<Groups> = Groups[keyof Groups] extends infer Group
+  ? (Group extends unknown ? (group: Group) => void : never) extends (group: infer All) => void
+    ? All
+    : never
+  : never
+
+/** All rows of a command, without their groups. */
+export type RowsOf<Name extends CommandName> = Joined<(typeof COMMANDS)[Name]['groups']>
+
+export function rowsOf<Name extends CommandName>(name: Name): RowsOf<Name> {
+  return Object.assign({}, ...Object.values(COMMANDS[name].groups))
+}

@@ -1,0 +1,96 @@
+/**
+ * `holdfast serve`: uploads into a bucket, or into a folder.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import { createServer, type Holdfast, type Logger } from '../server.js'
+import type { Store } from '../store/store.js'
+import { UsageError } from './failure.js'
+import { createHttpServer, listen, originOf, pathOf } from './listen.js'
+import { createLog } from './log.js'
+import { type Rows, rowsOf } from './options.js'
+import { createPage } from './page.js'
+import { camelCase, type Options } from './read-options.js'
+import { stopOnSignals } from './stop.js'
+
+type ServeOptions = Options<'serve'>
+
+export async function serve(options: ServeOptions): Promise<void> {
+  const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  if (options.ui && pathOf(options.basePath) === '') {
+    throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
+  }
+  const page = options.ui ? createPage(urlOf(options.basePath, '')) : undefined
+  const { holdfast, close } = await openHoldfast(options, log)
+  const server = createHttpServer({ holdfast, basePath: options.basePath, page })
+  const port = await listen(server, options.host, options.port)
+  stopOnSignals({ server, holdfast, log, timeout: options.shutdownTimeout, after: close })
+  const origin = originOf(options.host, port)
+  console.log(`You can now upload files to: ${urlOf(options.basePath, origin)}`)
+  if (page) console.log(`Or open ${origin}/ and drop a file`)
+}
+
+/** The URL under which uploads live, as clients of this machine see it. */
+export const urlOf = (basePath: string, origin: string): string =>
+  `${/^https?:/i.test(basePath) ? new URL(basePath).origin : origin}${pathOf(basePath)}/`
+
+async function openHoldfast(
+  options: ServeOptions,
+  log: Logger,
+): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
+  try {
+    const { store, close } = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log)
+    return { holdfast: createHoldfast(options, store, log), ...(close ? { close } : {}) }
+  } catch (error) {
+    if (!(error instanceof UploadError) || error.code !== 'ERR_INVALID_OPTIONS') throw error
+    throw new UsageError(withFlagNames(error.message))
+  }
+}
+
+async function openFolder(options: ServeOptions): Promise<{ store: Store; close?: never }> {
+  const { DiskStore } = await import('../disk/index.js')
+  return { store: new DiskStore({ directory: options.uploadDir, fsync: options.diskFsync }) }
+}
+
+async function openBucket(options: ServeOptions, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
+  if (options.s3TransferAcceleration && options.s3Endpoint !== undefined) {
+    throw new UsageError('--s3-transfer-acceleration: only AWS has it, so it cannot be used with --s3-endpoint.')
+  }
+  if (options.s3Endpoint !== undefined && !/^https?:\/\/[^/]/i.test(options.s3Endpoint)) {
+    throw new UsageError(`--s3-endpoint: '${options.s3Endpoint}' is not a URL that begins with http:// or https://.`)
+  }
+  const { openS3 } = await import('./s3.js')
+  return openS3(options, log)
+}
+
+function createHoldfast(options: ServeOptions, store: Store, logger: Logger): Holdfast {
+  return createServer({
+    store,
+    logger,
+    basePath: options.basePath,
+    maxSize: options.maxSize,
+    trustProxy: options.behindProxy,
+    relativeLocation: options.relativeLocation,
+    disableDownload: options.disableDownload,
+    disableTermination: options.disableTermination,
+    yieldTimeout: options.yieldTimeout,
+    idleTimeout: options.idleTimeout,
+    cors: !options.disableCors && {
+      allowOrigin: options.corsAllowOrigin,
+      allowCredentials: options.corsAllowCredentials,
+      allowMethods: options.corsAllowMethods,
+      allowHeaders: options.corsAllowHeaders,
+      exposeHeaders: options.corsExposeHeaders,
+      maxAge: Math.round(options.corsMaxAge / 1_000),
+    },
+  })
+}
+
+/** A message of the library, in the words of the command line. */
+function withFlagNames(message: string): string {
+  const rows = Object.entries(rowsOf('serve') as Rows)
+  return rows.reduce(
+    (text, [flag, row]) => text.replaceAll(new RegExp(`\\b${row.sets ?? camelCase(flag)}\\b`, 'g'), `--${flag}`),
+    message,
+  )
+}

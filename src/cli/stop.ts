@@ -1,0 +1,54 @@
+/**
+ * How a server of the command ends: at the first signal in order, at the second at once.
+ * @module
+ */
+import type { Server } from 'node:http'
+import type { Holdfast, Logger } from '../server.js'
+
+/** Milliseconds that answers have to reach their clients after everything was stored. */
+const FAREWELL = 500
+
+export interface Stoppable {
+  readonly server: Server
+  readonly holdfast: Pick<Holdfast, 'close'>
+  readonly log: Logger
+  /** Milliseconds that requests may take to end. */
+  readonly timeout: number
+  /** What else there is to close, afterwards. */
+  readonly after?: (() => Promise<void>) | undefined
+}
+
+/** Ends the process in order at SIGTERM and SIGINT. Promises that nobody awaits are logged and end nothing. */
+export function stopOnSignals(stoppable: Stoppable): void {
+  const { log } = stoppable
+  let isStopping = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isStopping) process.exit(1)
+    isStopping = true
+    log.info({ signal }, 'stopping; again to stop at once')
+    stop(stoppable).then(
+      () => process.exit(0),
+      (error: Error) => {
+        log.error({ cause: error.message }, 'could not stop in order')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  process.on('unhandledRejection', (reason) => {
+    log.error(
+      { cause: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) },
+      'unhandled rejection',
+    )
+  })
+}
+
+async function stop({ server, holdfast, timeout, after }: Stoppable): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  await holdfast.close({ timeout })
+  server.closeIdleConnections()
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FAREWELL))])
+  server.closeAllConnections()
+  await after?.()
+}
