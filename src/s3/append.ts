@@ -33,6 +33,9 @@ export async function append(upload: S3Upload, body: Body, options: AppendOption
 
 const NO_BYTES = new MemoryBytes()
 
+/** Milliseconds that S3 has for parts on their way once somebody waits for the append to end. */
+const PATIENCE = 1_500
+
 /** Stands for a reservation where the piece waits in a file. */
 const ON_DISK: Reservation = { bytes: 0, filled: () => undefined, release: () => undefined }
 
@@ -64,6 +67,9 @@ class Append {
   #busy = false
   #hurried = false
   #failure: unknown
+  /** Gives up parts that S3 does not take. */
+  readonly #giveUp = new AbortController()
+  #patience: NodeJS.Timeout | undefined
 
   constructor(upload: S3Upload, body: Body, options: AppendOptions) {
     const { record, context } = upload
@@ -76,6 +82,13 @@ class Append {
     this.#nextPart = record.parts + 1
     this.#tail = record.tail
     this.#lastCommit = context.now()
+    options.signal?.addEventListener('abort', this.#limitPatience, { once: true })
+    if (options.signal?.aborted) this.#limitPatience()
+  }
+
+  /** Somebody waits for this append to end: S3 gets a moment for what is on its way. */
+  readonly #limitPatience = (): void => {
+    this.#patience = setTimeout(() => this.#giveUp.abort(), PATIENCE)
   }
 
   get #tailLength(): number {
@@ -117,6 +130,8 @@ class Append {
     } catch (error) {
       this.#fail(error)
     } finally {
+      this.#options.signal?.removeEventListener('abort', this.#limitPatience)
+      clearTimeout(this.#patience)
       this.#letGo()()
     }
     if (this.#failure !== undefined) await this.#throwFailure()
@@ -189,7 +204,8 @@ class Append {
   async #uploadPart(partNumber: number, body: Payload): Promise<{ etag: string }> {
     this.#multipart ??= this.#openMultipart()
     const uploadId = await this.#multipart
-    return this.#upload.context.call('uploadPart', { key: this.#upload.keys.object, uploadId, partNumber, body })
+    const { context, keys } = this.#upload
+    return context.call('uploadPart', { key: keys.object, uploadId, partNumber, body }, this.#giveUp.signal)
   }
 
   /** The multipart upload is made when the first full part is ready, not before. */

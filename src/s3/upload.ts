@@ -2,7 +2,7 @@
  * One upload in S3: its committed record, what this process remembers beside it, and the ways to advance it.
  * @module
  */
-import { UploadError } from '../errors.js'
+import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
@@ -13,6 +13,9 @@ import { type Keys, keysOf, SLOTS } from './keys.js'
 import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
+
+/** With these a writer learns that the record is not, or no more, what it knew. */
+const OVERTAKEN: readonly FailureCode[] = ['ERR_CONFLICT', 'ERR_UPLOAD_NOT_FOUND']
 
 export class S3Upload implements UploadHandle {
   readonly context: S3Context
@@ -91,7 +94,36 @@ export class S3Upload implements UploadHandle {
   async append(offset: number, body: Body, options: AppendOptions = {}): Promise<number> {
     this.#mustBeOpen()
     if (offset !== this.record.offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset: this.record.offset })
-    return append(this, body, options)
+    try {
+      return await append(this, body, options)
+    } catch (error) {
+      const isOvertaken = error instanceof UploadError && OVERTAKEN.includes(error.code)
+      if (isOvertaken) await this.#leaveNothingTerminated()
+      throw error
+    }
+  }
+
+  /**
+   * Bytes are stored before they are committed. If a termination came in between, it deleted what it found, and what
+   * this writer stored after that would stay for ever; at worst as an object that looks finished.
+   */
+  async #leaveNothingTerminated(): Promise<void> {
+    const { call, logger } = this.context
+    try {
+      const now = await readRecord(call, this.keys.record).catch((error) => {
+        if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
+        throw error
+      })
+      if (now === undefined || now.record.state === 'failed') await this.#deleteBytes()
+    } catch (error) {
+      logger.warn({ upload: this.record.id, error: String(error) }, 'a terminated upload may have left bytes behind')
+    }
+  }
+
+  async #deleteBytes(): Promise<void> {
+    const { object, slot } = this.keys
+    const keys = [object, ...Array.from({ length: SLOTS }, (_, index) => slot(index))]
+    await this.context.call('deleteObjects', { keys })
   }
 
   async finish(): Promise<void> {
@@ -131,11 +163,10 @@ export class S3Upload implements UploadHandle {
   async terminate(): Promise<void> {
     if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure: 'The upload was terminated.' })
     const { call } = this.context
-    const { object, record, slot } = this.keys
     try {
       await this.abortMultipart(this.record.uploadId)
-      await call('deleteObjects', { keys: [object, ...Array.from({ length: SLOTS }, (_, index) => slot(index))] })
-      await call('deleteObjects', { keys: [record] })
+      await this.#deleteBytes()
+      await call('deleteObjects', { keys: [this.keys.record] })
     } catch (error) {
       throw asStoreFailure(error)
     }

@@ -40,6 +40,11 @@ export interface AppendOptions {
   completes?: boolean
   /** Told each time more was committed, with the committed offset in bytes. */
   onCommit?: (offset: number) => void
+  /**
+   * Fires when somebody waits for this append to end (its body is stopped as well). Bytes that the backend does not
+   * take within a second or two are then given up: they are not committed, so the client sends them again.
+   */
+  signal?: AbortSignal
 }
 
 /** One upload in a store. */

@@ -133,7 +133,8 @@ export class Uploads {
   /** Appends the body, and finishes the upload if it has all its bytes. */
   async #store(handle: UploadHandle, writer: Writer, body: Body, command: Create | Append): Promise<void> {
     writer.reads(body)
-    await handle.append(handle.info.offset, body, { completes: command.completes === 'yes' })
+    const options = { completes: command.completes === 'yes', signal: writer.signal }
+    await handle.append(handle.info.offset, body, options)
     if (wantsCompletion(handle.info)) await handle.finish()
     const failure = complaint(body, handle.info, writer.stopped)
     if (failure) throw failure

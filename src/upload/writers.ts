@@ -12,18 +12,25 @@ export interface Writer {
   reads(body: Body): void
   /** Why it was asked to stop, if it was. */
   readonly stopped: 'yield' | 'shutdown' | undefined
+  /** Fires when it is asked to stop. */
+  readonly signal: AbortSignal
 }
 
 class Active implements Writer {
   stopped: 'yield' | 'shutdown' | undefined
   readonly done: Promise<void>
   release!: () => void
+  readonly #abort = new AbortController()
   #body: Body | undefined
 
   constructor() {
     this.done = new Promise((resolve) => {
       this.release = resolve
     })
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
   }
 
   reads(body: Body): void {
@@ -34,6 +41,7 @@ class Active implements Writer {
   stop(reason: 'yield' | 'shutdown'): void {
     this.stopped ??= reason
     this.#body?.stop()
+    this.#abort.abort()
   }
 }
 

@@ -92,6 +92,25 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     })
   }
 
+  test('a part that S3 never takes holds up nobody who asks for the offset', async () => {
+    const patient = await startNode(bucket, { preferredPartSize: 5 * MiB, requestTimeout: 60_000 })
+    const bytes = someBytes(SIZE)
+    const url = (await post(patient, { 'Upload-Length': String(SIZE) })).headers.get('Location')!
+    bucket.bucket.intercept = ({ operation, partNumber }) =>
+      operation === 'UploadPart' && partNumber === 3 ? { action: 'hang' } : undefined
+    const stuck = patch(url, 0, bytes)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    const started = performance.now()
+    const told = await head(url)
+    assert.ok(performance.now() - started < 2_000)
+    assert.equal(offsetOf(told), 10 * MiB)
+    assert.ok((await stuck).status >= 400)
+    bucket.bucket.intercept = undefined
+    assert.equal((await patch(url, 10 * MiB, bytes.subarray(10 * MiB))).status, 204)
+    assert.equal((await bucket.object(idOf(url))).sha256, sha256(bytes))
+    await patient.close()
+  })
+
   test('a multipart upload that S3 dropped is 410 with the reason, never "complete"', async () => {
     const bytes = someBytes(12 * MiB)
     const url = (await post(node, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!

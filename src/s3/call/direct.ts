@@ -123,10 +123,12 @@ function put(
       headers,
       agent,
       signal,
+      // From before the connection is made; a part that is being sent counts as progress.
+      timeout: idleTimeout,
     })
     const fail = (cause: NodeJS.ErrnoException): void =>
       reject(cause instanceof S3Fault ? cause : new S3Fault(name, 0, cause.code ?? '', cause.message, cause))
-    request.setTimeout(idleTimeout, () => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no progress')))
+    request.on('timeout', () => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no progress')))
     request.on('error', fail)
     request.on('response', (response) => {
       readAnswer(name, response).then(

@@ -64,17 +64,20 @@ function rawOf(service: Service): Raw {
 export function sdkCall(service: Service, bucket: string, timeout: number): Call {
   const raw = rawOf(service)
   return async (name, input, signal) => {
-    const limit = AbortSignal.timeout(name === 'completeMultipartUpload' ? COMPLETE_TIMEOUT : timeout)
+    // Not AbortSignal.timeout(): it would also cut the body of a GetObject that is read for longer.
+    const abort = new AbortController()
+    const giveUp = (): void => abort.abort()
+    const timer = setTimeout(giveUp, name === 'completeMultipartUpload' ? COMPLETE_TIMEOUT : timeout)
+    signal?.addEventListener('abort', giveUp, { once: true })
     try {
       const body = 'body' in input ? await joined(input.body as Payload) : undefined
-      const output = await raw(
-        name,
-        { Bucket: bucket, ...inputOf(name, input), ...body },
-        signal ? AbortSignal.any([limit, signal]) : limit,
-      )
+      const output = await raw(name, { Bucket: bucket, ...inputOf(name, input), ...body }, abort.signal)
       return outputOf(name, output) as never
     } catch (error) {
       throw asFault(name, error)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 }
