@@ -366,10 +366,13 @@ class Append {
   async #saveWhatCounts(): Promise<void> {
     await this.#window.settled()
     await this.#commits
-    const lost = this.#failure instanceof UploadError && this.#failure.code === 'ERR_CONFLICT'
-    if (!lost && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
+    if (!this.#lostRace && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
       await this.#commit().catch(() => undefined)
     }
+  }
+
+  get #lostRace(): boolean {
+    return this.#failure instanceof UploadError && this.#failure.code === 'ERR_CONFLICT'
   }
 
   async #throwFailure(): Promise<never> {
@@ -377,6 +380,7 @@ class Append {
     if (means(this.#failure, 'missing-upload') && record.uploadId !== undefined) {
       await this.#upload.multipartIsGone(this.#failure)
     }
+    if (this.#lostRace) await this.#upload.cleanUpIfTerminated().catch(() => undefined)
     // A multipart upload that no record names would stay for ever.
     if (this.#created !== undefined && record.uploadId !== this.#created) {
       await this.#upload.abortMultipart(this.#created).catch(() => undefined)
