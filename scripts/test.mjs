@@ -4,7 +4,9 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 const find = (path) =>
-  statSync(path).isFile() ? [path] : readdirSync(path).flatMap((name) => (name === 'node_modules' ? [] : find(join(path, name))))
+  statSync(path).isFile()
+    ? [path]
+    : readdirSync(path).flatMap((name) => (name === 'node_modules' ? [] : find(join(path, name))))
 
 const paths = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
