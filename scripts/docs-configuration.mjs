@@ -4,6 +4,15 @@ import { join } from 'node:path'
 import { COMMANDS } from '../dist/cli/options.js'
 import { variableOf } from '../dist/cli/read-options.js'
 
+const TYPES = [
+  ['type', 'is written'],
+  ['size', 'bytes: `1048576`, `8MiB` (times 1,048,576), `10GB` (times 1,000,000,000)'],
+  ['duration', '`500ms`, `10s`, `2m`, `1h`'],
+  ['boolean', 'the flag alone, or with `true` or `false`; `true`, `false`, `1` or `0` in the environment'],
+  ['list', 'with commas between; the flag may be given several times'],
+  ['lines', 'one value for each time that the flag is given; one per line in the environment'],
+]
+
 const HEAD = `# Configuration
 
 <!-- Made by \`node scripts/docs-configuration.mjs\` from src/cli/options.ts. Do not edit. -->
@@ -11,13 +20,7 @@ const HEAD = `# Configuration
 Each option of the command is a flag and an environment variable. The flag wins over the variable, and that over the
 default. An empty variable counts as absent.
 
-| type     | is written                                                                                     |
-| -------- | ---------------------------------------------------------------------------------------------- |
-| size     | bytes: \`1048576\`, \`8MiB\` (times 1,048,576), \`10GB\` (times 1,000,000,000)                       |
-| duration | \`500ms\`, \`10s\`, \`2m\`, \`1h\`                                                                     |
-| boolean  | the flag alone, or with \`true\` or \`false\`; \`true\`, \`false\`, \`1\` or \`0\` in the environment     |
-| list     | with commas between; the flag may be given several times                                       |
-| lines    | one value for each time that the flag is given; one per line in the environment                |
+${table(TYPES)}
 
 A value that cannot be is answered with one sentence and exit code 2.
 
