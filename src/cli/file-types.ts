@@ -44,5 +44,7 @@ const TYPES: Readonly<Record<string, string>> = {
   zst: 'application/zstd',
 }
 
-export const fileTypeOf = (name: string): string =>
-  TYPES[extname(name).slice(1).toLowerCase()] ?? 'application/octet-stream'
+export function fileTypeOf(name: string): string {
+  const end = extname(name).slice(1).toLowerCase()
+  return Object.hasOwn(TYPES, end) ? TYPES[end]! : 'application/octet-stream'
+}
