@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { FailureCode } from '../../errors.js'
 import { appendBytes, type Bench, contentOf, LOST, MiB, type Row, rejectsWith, sha256 } from './bench.js'
-import { bodyOf, seededBytes } from './body.js'
+import { bodyOf, chunksOf, seededBytes } from './body.js'
 
 async function finishTwice(bench: Bench): Promise<void> {
   const content = seededBytes(30, 5_000)
@@ -111,12 +111,22 @@ async function terminateTwice(bench: Bench): Promise<void> {
   await rejectsWith(handle.append(10, bodyOf([seededBytes(38, 10)])), 'ERR_UPLOAD_GONE', 'ERR_UPLOAD_NOT_FOUND')
 }
 
-async function terminateOvertakes(bench: Bench): Promise<void> {
-  const handle = await bench.create(100)
+async function terminateOvertakes(bench: Bench, size: number, late: number): Promise<void> {
+  const handle = await bench.create(size)
   await appendBytes(handle, seededBytes(39, 10))
   await (await bench.reopen(handle.info.id)).terminate!()
-  const late = handle.append(10, bodyOf([seededBytes(40, 90)]))
-  await rejectsWith(late, ...LOST, 'ERR_UPLOAD_GONE', 'ERR_UPLOAD_NOT_FOUND')
+  const append = handle.append(10, bodyOf(chunksOf(seededBytes(40, late), 100_000)))
+  await rejectsWith(append, ...LOST, 'ERR_UPLOAD_GONE', 'ERR_UPLOAD_NOT_FOUND')
+  await mustBeGone(bench, handle.info.id)
+}
+
+async function terminateOvertakesFinish(bench: Bench): Promise<void> {
+  const handle = await bench.create(undefined)
+  await appendBytes(handle, seededBytes(41, 10))
+  if (!handle.declareLength) return bench.skip('a length that is declared late is what makes finish() do the work')
+  await handle.declareLength(10)
+  await (await bench.reopen(handle.info.id)).terminate!()
+  await rejectsWith(handle.finish(), ...LOST, 'ERR_UPLOAD_GONE', 'ERR_UPLOAD_NOT_FOUND')
   await mustBeGone(bench, handle.info.id)
 }
 
@@ -135,5 +145,21 @@ export const FINISHING: readonly Row[] = [
   ['terminate an upload with 6 MiB', (bench) => terminateAfter(bench, 7 * MiB, 6 * MiB), can],
   ['terminate a finished upload', (bench) => terminateAfter(bench, 100, 100), can],
   ['terminate is idempotent, and no byte is taken after it', terminateTwice, can],
-  ['a writer that a termination overtook commits nothing', terminateOvertakes, can],
+  [
+    'a writer that a termination overtook leaves nothing: some bytes',
+    (bench) => terminateOvertakes(bench, 100, 20),
+    can,
+  ],
+  ['a writer that a termination overtook leaves nothing: the rest', (bench) => terminateOvertakes(bench, 100, 90), can],
+  [
+    'a writer that a termination overtook leaves nothing: 11 MiB',
+    (bench) => terminateOvertakes(bench, 20 * MiB, 11 * MiB),
+    can,
+  ],
+  [
+    'a writer that a termination overtook leaves nothing: the rest, of 11 MiB',
+    (bench) => terminateOvertakes(bench, 11 * MiB + 10, 11 * MiB),
+    can,
+  ],
+  ['finish() that a termination overtook leaves nothing', terminateOvertakesFinish, can],
 ]
