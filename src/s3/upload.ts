@@ -94,6 +94,10 @@ export class S3Upload implements UploadHandle {
   async append(offset: number, body: Body, options: AppendOptions = {}): Promise<number> {
     this.#mustBeOpen()
     if (offset !== this.record.offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset: this.record.offset })
+    return this.#append(body, options)
+  }
+
+  async #append(body: Body, options: AppendOptions): Promise<number> {
     try {
       return await append(this, body, options)
     } catch (error) {
@@ -132,7 +136,7 @@ export class S3Upload implements UploadHandle {
     if (state === 'failed') throw this.#gone()
     if (state === 'completing') return complete(this)
     if (length !== offset) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    await append(this, NOTHING, { completes: true })
+    await this.#append(NOTHING, { completes: true })
   }
 
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
