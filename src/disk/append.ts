@@ -23,6 +23,7 @@ export async function append(upload: DiskUpload, lock: Lock, body: Body, options
   const file = await openData(upload.paths.data)
   try {
     await truncateTo(file, upload.record.offset)
+    if (upload.isForeign) await adopt(upload, lock, file)
     const run = new Append(upload, lock, file, body, options)
     const timer = setInterval(() => run.commitNowAndThen(), COMMIT_INTERVAL / 2)
     try {
@@ -46,6 +47,12 @@ export async function truncateTo(file: FileHandle, offset: number): Promise<void
     throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`the file has ${size} of ${offset} bytes`) })
   }
   if (size > offset) await file.truncate(offset)
+}
+
+/** A record of tusd takes the file's size for the offset. Ours must stand before bytes come that are not committed. */
+async function adopt(upload: DiskUpload, lock: Lock, file: FileHandle): Promise<void> {
+  if (upload.context.fsync === 'commit') await file.datasync()
+  await upload.commit(lock, {})
 }
 
 class Append {

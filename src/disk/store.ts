@@ -62,10 +62,9 @@ export class DiskStore implements Store {
     }
     const paths = pathsOf(this.#directory, upload.id)
     await makeFolderOf(paths.data).catch((error) => {
-      // An upload has the name that would be a folder of this one.
-      throw codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR'
-        ? new UploadError('ERR_CONFLICT', { cause: error })
-        : asDiskFailure(error)
+      const isTaken = upload.id.includes('/') && (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR')
+      // Another upload has the name of a folder that this one needs.
+      throw isTaken ? new UploadError('ERR_CONFLICT', { cause: error }) : asDiskFailure(error)
     })
     if (await isThere(paths.record)) throw new UploadError('ERR_CONFLICT')
     const created = new DiskUpload(this.#context, paths, newRecord(upload, this.#context.now()), true)

@@ -36,6 +36,9 @@ export interface DiskContext {
 /** Bytes that one read takes from the file. */
 const READ = 256 * 1024
 
+/** Begins what stands for the commit of a record that tusd wrote. */
+const FOREIGN = 'tusd-'
+
 export class DiskUpload implements UploadHandle {
   readonly context: DiskContext
   readonly paths: Paths
@@ -56,6 +59,11 @@ export class DiskUpload implements UploadHandle {
 
   get isNew(): boolean {
     return this.#isNew
+  }
+
+  /** The record is still the one that tusd wrote. */
+  get isForeign(): boolean {
+    return this.#record.commit.startsWith(FOREIGN)
   }
 
   get info(): UploadInfo {
@@ -248,7 +256,7 @@ async function foreign(record: DiskRecord, paths: Paths): Promise<DiskRecord> {
   const { size } = data
   if (size > (record.length ?? size)) throw corrupt(`the file has ${size} bytes, more than the upload's length`)
   const completedAt = Math.floor(data.mtimeMs)
-  const commit = `tusd-${size.toString(16)}-${completedAt.toString(16)}`
+  const commit = `${FOREIGN}${size.toString(16)}-${completedAt.toString(16)}`
   const known = { ...record, offset: size, commit, createdAt: Math.min(Math.floor(info.mtimeMs), completedAt) }
   return size === record.length ? { ...known, state: 'complete', completedAt } : known
 }

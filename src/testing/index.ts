@@ -10,4 +10,5 @@ export {
   startBucket,
 } from './bucket/index.js'
 export { type BodyOptions, bodyOf, chunksOf, seededBytes, thenSilence } from './contract/body.js'
+export { type ProbeOptions, type ProbeRow, type ProbeTarget, runProbe } from './probe/index.js'
 export { type StoreHarness, storeContract } from './store-contract.js'

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { DiskStore, type DiskStoreOptions } from '../../src/disk/index.js'
+import { bodyOf, seededBytes } from '../support/body.js'
+import { contentOf, newUpload } from './support/content.js'
+import { folderFor } from './support/folder.js'
+
+async function open(context: TestContext, options: Partial<DiskStoreOptions> = {}) {
+  const directory = join(await folderFor(context), 'uploads')
+  return { directory, store: new DiskStore({ directory, ...options }), file: (name: string) => join(directory, name) }
+}
+
+/** As tusd's filestore writes it. */
+const TUSD = {
+  ID: 'from-tusd',
+  Size: 11,
+  SizeIsDeferred: false,
+  Offset: 0,
+  MetaData: { filename: 'a.txt' },
+  IsPartial: false,
+  IsFinal: false,
+  PartialUploads: null,
+  Storage: { InfoPath: 'data/from-tusd.info', Path: 'data/from-tusd', Type: 'filestore' },
+}
+
+test('an upload that tusd began goes on here, from the size of its file', async (context) => {
+  const { directory, store, file } = await open(context)
+  mkdirSync(directory)
+  writeFileSync(file('from-tusd'), 'hello ')
+  writeFileSync(file('from-tusd.info'), JSON.stringify(TUSD))
+  const upload = await store.open('from-tusd')
+  assert.deepEqual([upload.info.offset, upload.info.length, upload.info.state], [6, 11, 'open'])
+  assert.deepEqual(upload.info.metadata, { filename: 'a.txt' })
+  assert.equal(await upload.append(6, bodyOf([Buffer.from('world')])), 11)
+  await upload.finish()
+  assert.equal((await contentOf(await store.open('from-tusd'))).toString(), 'hello world')
+})
+
+test('an upload that tusd finished is complete here, with an entity tag that stays', async (context) => {
+  const { directory, store, file } = await open(context)
+  mkdirSync(directory)
+  writeFileSync(file('from-tusd'), 'hello world')
+  writeFileSync(file('from-tusd.info'), JSON.stringify(TUSD))
+  const { info } = await store.open('from-tusd')
+  assert.equal(info.state, 'complete')
+  assert.match(info.etag!, /^"[^"]+"$/)
+  assert.equal((await store.open('from-tusd')).info.etag, info.etag)
+})
+
+test('bytes that tusd adds meanwhile are a conflict, not overwritten', async (context) => {
+  const { directory, store, file } = await open(context)
+  mkdirSync(directory)
+  writeFileSync(file('from-tusd'), 'hello ')
+  writeFileSync(file('from-tusd.info'), JSON.stringify(TUSD))
+  const upload = await store.open('from-tusd')
+  writeFileSync(file('from-tusd'), 'hello wo')
+  await assert.rejects(upload.append(6, bodyOf([Buffer.from('WORLD')])), { code: 'ERR_CONFLICT' })
+  assert.equal(readFileSync(file('from-tusd'), 'utf8'), 'hello wo')
+})
+
+test('a record is what tusd reads', async (context) => {
+  const { store, file } = await open(context)
+  const upload = await store.create({
+    id: 'ours',
+    length: 9,
+    metadata: { filename: 'ü' },
+    metadataField: 'filename w7w=',
+  })
+  await upload.append(0, bodyOf([seededBytes(1, 4)]))
+  const { Holdfast, ...info } = JSON.parse(readFileSync(file('ours.info'), 'utf8'))
+  const Storage = { Type: 'filestore', Path: file('ours'), InfoPath: file('ours.info') }
+  const expected = { ...TUSD, ID: 'ours', Size: 9, Offset: 4, MetaData: { filename: 'ü' }, Storage }
+  assert.deepEqual(info, expected)
+  assert.equal(Holdfast.version, 1)
+})
+
+const DAMAGED: Record<string, string> = {
+  'no JSON': '{"ID":"damaged"',
+  'an empty file': '',
+  'another kind of JSON': '[1,2]',
+  'a negative size': JSON.stringify({ ...TUSD, ID: 'damaged', Size: -1 }),
+  'metadata that is no text': JSON.stringify({ ...TUSD, ID: 'damaged', MetaData: { a: {} } }),
+  'the record of another upload': JSON.stringify({ ...TUSD, ID: 'other' }),
+  'a part of a concatenation': JSON.stringify({ ...TUSD, ID: 'damaged', IsPartial: true }),
+  'a later version': JSON.stringify({ ...TUSD, ID: 'damaged', Holdfast: { version: 2, commit: 'x', state: 'open' } }),
+  'an unknown state': JSON.stringify({ ...TUSD, ID: 'damaged', Holdfast: { version: 1, commit: 'x', state: '?' } }),
+}
+for (const [damage, text] of Object.entries(DAMAGED)) {
+  test(`a record that is damaged (${damage}): ERR_STORE_CORRUPT, and it stays as it is`, async (context) => {
+    const { directory, store, file } = await open(context)
+    mkdirSync(directory)
+    writeFileSync(file('damaged'), 'bytes')
+    writeFileSync(file('damaged.info'), text)
+    await assert.rejects(store.open('damaged'), { code: 'ERR_STORE_CORRUPT' })
+    assert.equal(readFileSync(file('damaged.info'), 'utf8'), text)
+  })
+}
+
+test('a data file that lost bytes: ERR_STORE_CORRUPT instead of a hole', async (context) => {
+  const { store, file } = await open(context)
+  const upload = await store.create(newUpload('short', 10))
+  await upload.append(0, bodyOf([seededBytes(2, 6)]))
+  truncateSync(file('short'), 5)
+  await assert.rejects(upload.append(6, bodyOf([seededBytes(2, 4)])), { code: 'ERR_STORE_CORRUPT' })
+  assert.equal((await store.open('short')).info.offset, 6)
+  assert.deepEqual(readdirSync(join(file('short'), '..')).sort(), ['short', 'short.info'])
+})
+
+test('a finished file that lost or got bytes is not read', async (context) => {
+  const { store, file } = await open(context)
+  const upload = await store.create(newUpload('changed', 6))
+  await upload.append(0, bodyOf([seededBytes(3, 6)]))
+  writeFileSync(file('changed'), seededBytes(3, 7))
+  await assert.rejects(upload.read(), { code: 'ERR_STORE_CORRUPT' })
+  truncateSync(file('changed'), 5)
+  await assert.rejects(upload.read(), { code: 'ERR_STORE_CORRUPT' })
+})
+
+test('bytes beyond the committed offset, of a crash, are not part of the upload', async (context) => {
+  const { store, file } = await open(context)
+  const upload = await store.create(newUpload('crashed', undefined))
+  await upload.append(0, bodyOf([Buffer.from('abc')]))
+  writeFileSync(file('crashed'), 'abcXYZ')
+  await upload.declareLength?.(3)
+  await upload.finish()
+  assert.equal(readFileSync(file('crashed'), 'utf8'), 'abc')
+})
+
+const UNUSABLE = [
+  '../x',
+  'a/../../x',
+  '/x',
+  '.',
+  '..',
+  '.hidden',
+  'a/.b',
+  'x.info',
+  'x.lock',
+  'x.yield',
+  'x.LOCK',
+  'x.lock.0.tmp',
+]
+for (const id of [...UNUSABLE, 'x.info/y', 'a\\b', 'a\0', 'a:b', 'ü', 'a%2Fb', '', 'n'.repeat(300)]) {
+  test(`the ID ${JSON.stringify(id.slice(0, 20))} is no name`, async (context) => {
+    const { directory, store } = await open(context)
+    await assert.rejects(store.create(newUpload(id, 1)), { code: 'ERR_INVALID_ID' })
+    await assert.rejects(store.open(id), { code: 'ERR_UPLOAD_NOT_FOUND' })
+    assert.equal(existsSync(directory), false, 'nothing was made')
+  })
+}
+
+test('an ID with slashes is a file in folders', async (context) => {
+  const { store, file } = await open(context)
+  const upload = await store.create(newUpload('tenant/2024/a.b', 3))
+  await upload.append(0, bodyOf([Buffer.from('abc')]))
+  assert.equal(readFileSync(file('tenant/2024/a.b'), 'utf8'), 'abc')
+  await assert.rejects(store.create(newUpload('tenant/2024/a.b/c', 3)), { code: 'ERR_CONFLICT' })
+})
+
+test('a folder that may not be written: ERR_STORE_REFUSED', { skip: process.getuid?.() === 0 }, async (context) => {
+  const { directory, store } = await open(context)
+  mkdirSync(directory)
+  chmodSync(directory, 0o500)
+  await assert.rejects(store.create(newUpload('refused', 3)), { code: 'ERR_STORE_REFUSED' })
+})
+
+test('a stale lock that is damaged by a power failure does not lock for ever', async (context) => {
+  const { store, file } = await open(context, { lockTimeout: 200 })
+  const upload = await store.create(newUpload('damaged', 3))
+  writeFileSync(file('damaged.lock'), '')
+  await assert.rejects(upload.append(0, bodyOf([Buffer.from('abc')])), { code: 'ERR_UPLOAD_LOCKED' })
+  utimesSync(file('damaged.lock'), new Date(Date.now() - 60_000), new Date(Date.now() - 60_000))
+  assert.equal(await upload.append(0, bodyOf([Buffer.from('abc')])), 3)
+})
+
+test('options that cannot work are refused by name', () => {
+  const refuses = (options: object, name: string): void =>
+    assert.throws(() => new DiskStore({ directory: 'x', ...options } as DiskStoreOptions), {
+      code: 'ERR_INVALID_OPTIONS',
+      message: new RegExp(`^${name}`),
+    })
+  refuses({ directory: '' }, 'directory')
+  refuses({ fsync: 'sometimes' }, 'fsync')
+  refuses({ lockTimeout: -1 }, 'lockTimeout')
+  refuses({ maxObjectSize: 1.5 }, 'maxObjectSize')
+})
