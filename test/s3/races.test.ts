@@ -120,6 +120,52 @@ describe('several processes on one bucket, without a lock', () => {
     assert.deepEqual(await bucket.keys(id), [id, `${id}.info`])
   })
 
+  test('a writer whose slot was taken over can no longer commit it, however late its commit arrives', async () => {
+    const id = await create(startProcess(), 1000)
+    const [late, next] = [someBytes(400), someBytes(500)]
+    let records = 0
+    let slots = 0
+    bucket.bucket.intercept = ({ operation, key }) => {
+      if (operation !== 'PutObject' || !key?.startsWith(id)) return undefined
+      if (key.endsWith('.part')) slots++
+      else records++
+      // The first commit is late; whatever is committed after the slot was written anew is later still.
+      if (key.endsWith('.info') && (records === 1 || slots === 3))
+        return { action: 'delay', ms: records === 1 ? 700 : 1_500 }
+      return undefined
+    }
+    const [first, second] = await Promise.all([startProcess().open(id), startProcess().open(id)])
+    const overtaken = first.append(0, bodyOf(late)).catch((error: unknown) => error)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.equal(await second.append(0, bodyOf(next)), next.length)
+    assert.ok(code('ERR_CONFLICT')(await overtaken))
+    bucket.bucket.intercept = undefined
+    assert.equal(slots, 3, 'written, refused, written anew')
+    const rest = someBytes(500)
+    const last = await startProcess().open(id)
+    await last.append(500, bodyOf(rest))
+    assert.equal((await bucket.object(id)).sha256, sha256(Buffer.concat([next, rest])))
+  })
+
+  test('an object of the same size that is not this upload’s is never taken for it', async () => {
+    const bytes = someBytes(12 * MiB)
+    const id = await create(startProcess(), bytes.length)
+    bucket.bucket.intercept = ({ operation }) =>
+      operation === 'CompleteMultipartUpload' ? { action: 'reset-before' } : undefined
+    await assert.rejects((await startProcess({ maxAttempts: 1 }).open(id)).append(0, bodyOf(bytes)))
+    bucket.bucket.intercept = undefined
+    const { AbortMultipartUploadCommand, ListMultipartUploadsCommand, PutObjectCommand } = await import(
+      '@aws-sdk/client-s3'
+    )
+    const { Uploads = [] } = await bucket.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: id }))
+    const key = { Bucket: BUCKET, Key: id }
+    await bucket.client.send(new AbortMultipartUploadCommand({ ...key, UploadId: Uploads[0]!.UploadId! }))
+    const foreign = { ...key, Body: someBytes(bytes.length), Metadata: { 'holdfast-id': id } }
+    await bucket.client.send(new PutObjectCommand(foreign))
+    await assert.rejects((await startProcess().open(id)).finish(), code('ERR_UPLOAD_GONE'))
+    assert.equal((await startProcess().open(id)).info.state, 'failed')
+  })
+
   test('a commit whose answer was lost is known by its nonce', async () => {
     const bytes = someBytes(1000)
     const store = startProcess({ maxAttempts: 2 })
