@@ -380,7 +380,6 @@ class Append {
     if (means(this.#failure, 'missing-upload') && record.uploadId !== undefined) {
       await this.#upload.multipartIsGone(this.#failure)
     }
-    if (this.#lostRace) await this.#upload.cleanUpIfTerminated().catch(() => undefined)
     // A multipart upload that no record names would stay for ever.
     if (this.#created !== undefined && record.uploadId !== this.#created) {
       await this.#upload.abortMultipart(this.#created).catch(() => undefined)

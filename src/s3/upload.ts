@@ -185,25 +185,6 @@ export class S3Upload implements UploadHandle {
   }
 
   /**
-   * After a lost race: if the upload was terminated meanwhile, what this writer stored last is nobody's, and goes. Any
-   * other winner may use the same slots, so then nothing is touched.
-   */
-  async cleanUpIfTerminated(): Promise<void> {
-    const { call } = this.context
-    const now = await readRecord(call, this.keys.record).catch((error: unknown) => {
-      if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
-      throw error
-    })
-    if (now === undefined || now.record.state === 'failed') await this.#deleteContent()
-  }
-
-  async #deleteContent(): Promise<void> {
-    const { object, slot } = this.keys
-    const keys = [object, ...Array.from({ length: SLOTS }, (_, index) => slot(index))]
-    await this.context.call('deleteObjects', { keys })
-  }
-
-  /**
    * Settles a NoSuchUpload: if the record still names that multipart upload, the provider dropped it (expired, or
    * aborted by hand), and with it all parts. A missing multipart upload never means "complete".
    */
