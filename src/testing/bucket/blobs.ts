@@ -22,6 +22,9 @@ export interface Segment {
   readonly part?: number
 }
 
+/** Sees bytes in passing, and may have the next ones wait. */
+export type Observe = (bytes: Uint8Array) => Promise<void> | undefined
+
 /** Bytes to be read once. `close` must be called, read or not. */
 export interface Content {
   readonly bytes: AsyncIterable<Buffer>
@@ -40,7 +43,7 @@ export class Blobs {
   }
 
   /** Stores what `source` gives, and shows it to `observe` in passing. Leaves nothing behind when it fails. */
-  async write(source: AsyncIterable<Uint8Array>, observe: (bytes: Uint8Array) => void): Promise<Segment> {
+  async write(source: AsyncIterable<Uint8Array>, observe: Observe): Promise<Segment> {
     const blob = randomUUID()
     const file = await open(this.#path(blob), 'wx')
     try {
@@ -107,7 +110,7 @@ export class Blobs {
   }
 }
 
-async function fill(file: FileHandle, source: AsyncIterable<Uint8Array>, observe: (bytes: Uint8Array) => void) {
+async function fill(file: FileHandle, source: AsyncIterable<Uint8Array>, observe: Observe) {
   let [size, held] = [0, 0]
   let batch: Uint8Array[] = []
   let writing = Promise.resolve()
@@ -123,7 +126,8 @@ async function fill(file: FileHandle, source: AsyncIterable<Uint8Array>, observe
       batch = []
       held = 0
     }
-    observe(bytes)
+    const pause = observe(bytes)
+    if (pause !== undefined) await pause
   }
   await writing
   if (held > 0) await flush(file, batch, held)

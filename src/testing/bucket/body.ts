@@ -87,15 +87,29 @@ export async function receive(
 ): Promise<Received> {
   const expected = parseExpectations(headers)
   const digests = new Digests([...needed, ...digestsFor(expected)])
-  const segment = await blobs.write(body.bytes(), (bytes) => digests.update(bytes))
-  const found = digests.finish()
+  const segment = await writeDigested(blobs, body.bytes(), digests)
   try {
-    checkDigests(expected, found, body.trailers)
+    checkDigests(expected, segment.digests, body.trailers)
   } catch (error) {
     await blobs.discard([segment.blob])
     throw error
   }
-  return { ...segment, digests: found, expected }
+  return { ...segment, expected }
+}
+
+/** Stores bytes as a blob, which nothing names yet, and digests them. */
+export async function writeDigested(blobs: Blobs, bytes: AsyncIterable<Buffer>, digests: Digests) {
+  try {
+    const segment = await blobs.write(bytes, (some) => digests.update(some))
+    try {
+      return { ...segment, digests: await digests.finish() }
+    } catch (error) {
+      await blobs.discard([segment.blob])
+      throw error
+    }
+  } finally {
+    digests.cancel()
+  }
 }
 
 /** Reads a body that is XML. Bounded. */
@@ -107,9 +121,10 @@ export async function readText({ headers, body }: { headers: Headers; body: Requ
   for await (const bytes of body.bytes()) {
     size += bytes.length
     if (size > MAX_TEXT) throw new S3Error('MalformedXML', 'The XML is larger than 2 MiB.')
-    digests.update(bytes)
     pieces.push(bytes)
   }
-  checkDigests(expected, digests.finish(), body.trailers)
-  return Buffer.concat(pieces).toString('utf8')
+  const text = Buffer.concat(pieces)
+  digests.update(text)
+  checkDigests(expected, await digests.finish(), body.trailers)
+  return text.toString('utf8')
 }

@@ -4,8 +4,8 @@
  */
 import { readText } from './body.js'
 import { type Answer, type Call, type Context, isoTime, readRoot, xmlAnswer } from './call.js'
+import { requireDigest } from './deletion.js'
 import { S3Error } from './errors.js'
-import { requireDigest } from './objects.js'
 import type { Store } from './store.js'
 import { element } from './xml.js'
 

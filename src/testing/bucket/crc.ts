@@ -30,8 +30,8 @@ export function crc32(): Hasher {
 }
 
 /** Slicing-by-8: table[k][b] is the CRC of byte b followed by k zero bytes. Laid out flat: k * 256 + b. */
-function tables32(polynomial: number): Uint32Array {
-  const table = new Uint32Array(8 * 256)
+function tables32(polynomial: number): Int32Array {
+  const table = new Int32Array(8 * 256)
   for (let byte = 0; byte < 256; byte++) {
     let value = byte
     for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ polynomial : value >>> 1
@@ -44,7 +44,7 @@ function tables32(polynomial: number): Uint32Array {
   return table
 }
 
-let crc32cTable: Uint32Array | undefined
+let crc32cTable: Int32Array | undefined
 
 export function crc32c(): Hasher {
   crc32cTable ??= tables32(Number(POLYNOMIALS.CRC32C.polynomial))
@@ -58,7 +58,7 @@ export function crc32c(): Hasher {
   }
 }
 
-function update32(t: Uint32Array, start: number, bytes: Uint8Array): number {
+function update32(t: Int32Array, start: number, bytes: Uint8Array): number {
   let crc = start
   let at = 0
   for (const end = bytes.length - 7; at < end; at += 8) {
@@ -78,16 +78,16 @@ function update32(t: Uint32Array, start: number, bytes: Uint8Array): number {
 }
 
 interface Tables64 {
-  readonly high: Uint32Array
-  readonly low: Uint32Array
+  readonly high: Int32Array
+  readonly low: Int32Array
 }
 
 let crc64Tables: Tables64 | undefined
 
 /** As tables32, in two halves: a BigInt for each byte would be a hundred times slower. */
 function tables64(polynomial: bigint): Tables64 {
-  const high = new Uint32Array(8 * 256)
-  const low = new Uint32Array(8 * 256)
+  const high = new Int32Array(8 * 256)
+  const low = new Int32Array(8 * 256)
   const [polynomialHigh, polynomialLow] = [Number(polynomial >> 32n), Number(polynomial & 0xffffffffn)]
   for (let byte = 0; byte < 256; byte++) {
     let [h, l] = [0, byte]
@@ -125,8 +125,14 @@ function update64({ high, low }: Tables64, state: { high: number; low: number },
   for (const end = bytes.length - 7; at < end; at += 8) {
     l ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
     h ^= bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24)
-    const [i, j, k, m] = [1792 + (l & 0xff), 1536 + ((l >>> 8) & 0xff), 1280 + ((l >>> 16) & 0xff), 1024 + (l >>> 24)]
-    const [n, o, p, q] = [768 + (h & 0xff), 512 + ((h >>> 8) & 0xff), 256 + ((h >>> 16) & 0xff), h >>> 24]
+    const i = 1792 + (l & 0xff)
+    const j = 1536 + ((l >>> 8) & 0xff)
+    const k = 1280 + ((l >>> 16) & 0xff)
+    const m = 1024 + (l >>> 24)
+    const n = 768 + (h & 0xff)
+    const o = 512 + ((h >>> 8) & 0xff)
+    const p = 256 + ((h >>> 16) & 0xff)
+    const q = h >>> 24
     l = low[i]! ^ low[j]! ^ low[k]! ^ low[m]! ^ low[n]! ^ low[o]! ^ low[p]! ^ low[q]!
     h = high[i]! ^ high[j]! ^ high[k]! ^ high[m]! ^ high[n]! ^ high[o]! ^ high[p]! ^ high[q]!
   }

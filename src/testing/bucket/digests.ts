@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { crc32, crc32c, crc64nvme, type Hasher } from './crc.js'
 import { S3Error } from './errors.js'
+import { ThreadHash } from './thread-hash.js'
 
 /** COMPOSITE: a digest of the parts' digests. FULL_OBJECT: the digest of the whole, which CRCs can be combined to. */
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT'
@@ -39,24 +40,41 @@ export function parseAlgorithm(name: string | undefined): ChecksumAlgorithm | un
   return algorithm
 }
 
-/** Several digests over the same bytes. */
+const HASHES: Partial<Record<DigestName, string>> = { MD5: 'md5', SHA1: 'sha1', SHA256: 'sha256' }
+
+/** Several digests over the same bytes: CRCs as they pass, which is quick, and hashes on their thread. */
 export class Digests {
-  readonly #hashers: Map<DigestName, Hasher>
+  readonly #crcs: Map<DigestName, Hasher>
+  readonly #hashNames: readonly DigestName[]
+  readonly #hash: ThreadHash
 
   constructor(names: Iterable<DigestName>) {
-    this.#hashers = new Map([...new Set(names)].map((name) => [name, create(name)]))
+    const all = [...new Set(names)]
+    this.#hashNames = all.filter((name) => HASHES[name] !== undefined)
+    this.#hash = new ThreadHash(this.#hashNames.map((name) => HASHES[name]!))
+    const crcs = all.flatMap((name) => (name === 'MD5' || HASHES[name] !== undefined ? [] : [name]))
+    this.#crcs = new Map(crcs.map((name) => [name, CHECKSUMS[name].create()]))
   }
 
-  update(bytes: Uint8Array): void {
-    for (const hasher of this.#hashers.values()) hasher.update(bytes)
+  /** @returns what to wait for before giving more, if anything */
+  update(bytes: Uint8Array): Promise<void> | undefined {
+    for (const crc of this.#crcs.values()) crc.update(bytes)
+    return this.#hashNames.length === 0 ? undefined : this.#hash.update(bytes)
   }
 
-  finish(): ReadonlyMap<DigestName, Buffer> {
-    return new Map([...this.#hashers].map(([name, hasher]) => [name, hasher.digest()]))
+  async finish(): Promise<ReadonlyMap<DigestName, Buffer>> {
+    const hashes = await this.#hash.finish()
+    return new Map([
+      ...[...this.#crcs].map(([name, crc]): [DigestName, Buffer] => [name, crc.digest()]),
+      ...this.#hashNames.map((name, at): [DigestName, Buffer] => [name, hashes[at]!]),
+    ])
+  }
+
+  /** To be called when the bytes did not come to their end. */
+  cancel(): void {
+    this.#hash.cancel()
   }
 }
-
-const create = (name: DigestName): Hasher => (name === 'MD5' ? sha('md5')() : CHECKSUMS[name].create())
 
 export interface Expectations {
   readonly md5?: Buffer

@@ -1,10 +1,11 @@
 /**
- * Lists, in pages: of objects (both versions of the request) and of uploads in progress.
+ * Lists, in pages: of objects (both versions of the request), of uploads in progress and of their parts.
  * @module
  */
 import { type Answer, type Call, type Context, isoTime, parseCount, quote, xmlAnswer } from './call.js'
 import { S3Error } from './errors.js'
-import type { ObjectRecord, UploadRecord } from './records.js'
+import { findUpload } from './multipart.js'
+import type { ObjectRecord, PartRecord, UploadRecord } from './records.js'
 import { compareKeys, firstIndex } from './sorted-map.js'
 import { element, type Xml } from './xml.js'
 
@@ -186,4 +187,36 @@ const renderUpload = ({ key, id, initiated, checksum }: UploadRecord, encode: (t
     element('Initiated', isoTime(initiated)),
     element('ChecksumAlgorithm', checksum?.algorithm),
     element('ChecksumType', checksum?.type),
+  ])
+
+export async function listParts({ store, maxListSize }: Context, call: Call): Promise<Answer> {
+  const { record, parts } = findUpload(store, call)
+  const marker = parseCount('part-number-marker', call.query.get('part-number-marker'), 0)
+  const max = Math.min(parseCount('max-parts', call.query.get('max-parts'), maxListSize), maxListSize)
+  const rest = [...parts.values()].filter(({ number }) => number > marker).sort((a, b) => a.number - b.number)
+  const page = rest.slice(0, max)
+  return xmlAnswer('ListPartsResult', [
+    element('Bucket', call.bucket),
+    element('Key', record.key),
+    element('UploadId', record.id),
+    element('Initiator', OWNER),
+    element('Owner', OWNER),
+    element('StorageClass', 'STANDARD'),
+    element('PartNumberMarker', marker),
+    element('NextPartNumberMarker', page.at(-1)?.number ?? marker),
+    element('MaxParts', max),
+    element('IsTruncated', rest.length > page.length && max > 0),
+    element('ChecksumAlgorithm', record.checksum?.algorithm),
+    element('ChecksumType', record.checksum?.type),
+    ...page.map(renderPart),
+  ])
+}
+
+const renderPart = ({ number, modified, etag, size, checksums }: PartRecord) =>
+  element('Part', [
+    element('PartNumber', number),
+    element('LastModified', isoTime(modified)),
+    element('ETag', quote(etag)),
+    element('Size', size),
+    ...Object.entries(checksums).map(([algorithm, value]) => element(`Checksum${algorithm}`, value)),
   ])

@@ -5,17 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readText, receive } from './body.js'
-import {
-  type Answer,
-  type Call,
-  type Context,
-  checksumHeaders,
-  isoTime,
-  parseCount,
-  quote,
-  readRoot,
-  xmlAnswer,
-} from './call.js'
+import { type Answer, type Call, type Context, checksumHeaders, quote, readRoot, xmlAnswer } from './call.js'
 import { type CompletionPart, checkCompletion, objectChecksum, readParts } from './completion.js'
 import { checkRead, checkWrite, parseCopyRange, refuseConditions, unquote } from './conditions.js'
 import { parseDescription } from './description.js'
@@ -67,7 +57,7 @@ function parseUploadChecksum(headers: Headers): UploadRecord['checksum'] {
   return { algorithm, type: chosen }
 }
 
-function findUpload(store: Store, { bucket, key, query }: Call): Upload {
+export function findUpload(store: Store, { bucket, key, query }: Call): Upload {
   const upload = store.bucket(bucket).uploads.get(query.get('uploadId') ?? '')
   if (upload?.record.key !== key) throw new S3Error('NoSuchUpload')
   return upload
@@ -223,36 +213,3 @@ export async function abortMultipartUpload({ store }: Context, call: Call): Prom
   await store.withKey(call.bucket, call.key, () => store.dropUpload(call.bucket, findUpload(store, call)))
   return { status: 204 }
 }
-
-export async function listParts({ store, maxListSize }: Context, call: Call): Promise<Answer> {
-  const { record, parts } = findUpload(store, call)
-  const marker = parseCount('part-number-marker', call.query.get('part-number-marker'), 0)
-  const max = Math.min(parseCount('max-parts', call.query.get('max-parts'), maxListSize), maxListSize)
-  const rest = [...parts.values()].filter(({ number }) => number > marker).sort((a, b) => a.number - b.number)
-  const page = rest.slice(0, max)
-  const owner = [element('ID', 'holdfast'), element('DisplayName', 'holdfast')]
-  return xmlAnswer('ListPartsResult', [
-    element('Bucket', call.bucket),
-    element('Key', record.key),
-    element('UploadId', record.id),
-    element('Initiator', owner),
-    element('Owner', owner),
-    element('StorageClass', 'STANDARD'),
-    element('PartNumberMarker', marker),
-    element('NextPartNumberMarker', page.at(-1)?.number ?? marker),
-    element('MaxParts', max),
-    element('IsTruncated', rest.length > page.length && max > 0),
-    element('ChecksumAlgorithm', record.checksum?.algorithm),
-    element('ChecksumType', record.checksum?.type),
-    ...page.map(renderPart),
-  ])
-}
-
-const renderPart = ({ number, modified, etag, size, checksums }: PartRecord) =>
-  element('Part', [
-    element('PartNumber', number),
-    element('LastModified', isoTime(modified)),
-    element('ETag', quote(etag)),
-    element('Size', size),
-    ...Object.entries(checksums).map(([algorithm, value]) => element(`Checksum${algorithm}`, value)),
-  ])

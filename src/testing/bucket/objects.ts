@@ -1,8 +1,8 @@
 /**
- * Operations on one object, and DeleteObjects.
+ * Objects put, read and copied.
  * @module
  */
-import { type RequestBody, readText, receive } from './body.js'
+import { type RequestBody, receive, writeDigested } from './body.js'
 import {
   type Answer,
   type Call,
@@ -12,20 +12,18 @@ import {
   isoTime,
   parseCount,
   quote,
-  readRoot,
   xmlAnswer,
 } from './call.js'
-import { checkRead, checkWrite, parseRange, type Span, unquote } from './conditions.js'
-import { metadataHeaders, parseDescription, readTags, renderTags } from './description.js'
-import { ALGORITHMS, checksumHeader, type DigestName, Digests, type Headers, parseAlgorithm } from './digests.js'
-import { asS3Error, S3Error } from './errors.js'
+import { checkRead, checkWrite, parseRange, type Span } from './conditions.js'
+import { metadataHeaders, parseDescription } from './description.js'
+import { type DigestName, Digests, type Headers, parseAlgorithm } from './digests.js'
+import { S3Error } from './errors.js'
 import type { ObjectRecord } from './records.js'
 import { parseCopySource } from './route.js'
 import type { Store } from './store.js'
-import { childrenOf, element, textOf, type Xml, type XmlNode } from './xml.js'
+import { element, type Xml } from './xml.js'
 
 export const MAX_PUT = 5 * 1024 ** 3
-const MAX_DELETES = 1000
 const OVERRIDES = /^response-(?:content-(?:type|disposition|encoding|language)|cache-control|expires)$/
 
 export function findObject(store: Store, bucket: string, key: string): ObjectRecord {
@@ -182,8 +180,7 @@ export async function copyBytes(
   const digests = new Digests(names.filter((name) => name !== undefined))
   const content = store.blobs.read(source.segments, span.start, span.end)
   try {
-    const segment = await store.blobs.write(content.bytes, (bytes) => digests.update(bytes))
-    return { ...segment, digests: digests.finish() }
+    return await writeDigested(store.blobs, content.bytes, digests)
   } finally {
     content.close()
   }
@@ -199,77 +196,3 @@ export function copyResult(
     ...(checksum === undefined ? [] : [element(`Checksum${checksum.algorithm}`, checksum.value)]),
   ]
 }
-
-export async function deleteObject({ store }: Context, { bucket, key, headers }: Call): Promise<Answer> {
-  await remove(store, bucket, key, headers.get('if-match'))
-  return { status: 204 }
-}
-
-/** Removing what is not there succeeds, with a condition or without. */
-async function remove(store: Store, bucket: string, key: string, ifMatch: string | undefined): Promise<void> {
-  await store.withKey(bucket, key, async () => {
-    const current = store.bucket(bucket).objects.get(key)
-    if (current === undefined) return
-    if (ifMatch !== undefined && ifMatch !== '*' && unquote(ifMatch) !== current.etag)
-      throw new S3Error('PreconditionFailed')
-    await store.deleteObject(bucket, key)
-  })
-}
-
-/** S3 takes some requests only with a digest of their body, of whatever kind. */
-export function requireDigest(headers: Headers): void {
-  const has = headers.has('content-md5') || ALGORITHMS.some((algorithm) => headers.has(checksumHeader(algorithm)))
-  if (!has && !headers.has('x-amz-trailer'))
-    throw new S3Error('InvalidRequest', 'Missing required header for this request: Content-MD5')
-}
-
-export async function deleteObjects({ store }: Context, call: Call): Promise<Answer> {
-  store.bucket(call.bucket)
-  requireDigest(call.headers)
-  const root = readRoot(await readText(call), 'Delete')
-  const objects = childrenOf(root, 'Object')
-  if (objects.length === 0 || objects.length > MAX_DELETES) throw new S3Error('MalformedXML')
-  const quiet = textOf(root, 'Quiet') === 'true'
-  const results: Xml[] = []
-  for (const object of objects) {
-    const { failed, xml } = await deleteOne(store, call.bucket, object)
-    if (failed || !quiet) results.push(xml)
-  }
-  return xmlAnswer('DeleteResult', results)
-}
-
-async function deleteOne(store: Store, bucket: string, object: XmlNode): Promise<{ failed: boolean; xml: Xml }> {
-  const key = textOf(object, 'Key')
-  if (!key) throw new S3Error('MalformedXML')
-  try {
-    if ((textOf(object, 'VersionId') ?? 'null') !== 'null')
-      throw new S3Error('NotImplemented', 'There are no versions here.')
-    await remove(store, bucket, key, textOf(object, 'ETag'))
-    return { failed: false, xml: element('Deleted', [element('Key', key)]) }
-  } catch (error) {
-    const { code, message } = asS3Error(error)
-    return {
-      failed: true,
-      xml: element('Error', [element('Key', key), element('Code', code), element('Message', message)]),
-    }
-  }
-}
-
-export async function getObjectTagging({ store }: Context, { bucket, key }: Call): Promise<Answer> {
-  return xmlAnswer('Tagging', [renderTags(findObject(store, bucket, key).tags)])
-}
-
-export async function putObjectTagging({ store }: Context, call: Call): Promise<Answer> {
-  findObject(store, call.bucket, call.key)
-  const tags = readTags(readRoot(await readText(call), 'Tagging'))
-  await setTags(store, call, tags)
-  return { status: 200 }
-}
-
-export async function deleteObjectTagging({ store }: Context, call: Call): Promise<Answer> {
-  await setTags(store, call, {})
-  return { status: 204 }
-}
-
-const setTags = (store: Store, { bucket, key }: Call, tags: Record<string, string>) =>
-  store.withKey(bucket, key, () => store.putObject(bucket, { ...findObject(store, bucket, key), tags }))

@@ -4,10 +4,12 @@
  */
 import * as buckets from './buckets.js'
 import type { Operation } from './call.js'
+import * as deletion from './deletion.js'
 import * as listing from './listing.js'
 import * as multipart from './multipart.js'
 import * as objects from './objects.js'
 import type { OperationName } from './route.js'
+import * as tagging from './tagging.js'
 
 export const HANDLERS: Record<OperationName, Operation> = {
   ListBuckets: buckets.listBuckets,
@@ -26,15 +28,15 @@ export const HANDLERS: Record<OperationName, Operation> = {
   CopyObject: objects.copyObject,
   GetObject: objects.getObject,
   HeadObject: objects.headObject,
-  DeleteObject: objects.deleteObject,
-  DeleteObjects: objects.deleteObjects,
-  GetObjectTagging: objects.getObjectTagging,
-  PutObjectTagging: objects.putObjectTagging,
-  DeleteObjectTagging: objects.deleteObjectTagging,
+  DeleteObject: deletion.deleteObject,
+  DeleteObjects: deletion.deleteObjects,
+  GetObjectTagging: tagging.getObjectTagging,
+  PutObjectTagging: tagging.putObjectTagging,
+  DeleteObjectTagging: tagging.deleteObjectTagging,
   CreateMultipartUpload: multipart.createMultipartUpload,
   UploadPart: multipart.uploadPart,
   UploadPartCopy: multipart.uploadPartCopy,
   CompleteMultipartUpload: multipart.completeMultipartUpload,
   AbortMultipartUpload: multipart.abortMultipartUpload,
-  ListParts: multipart.listParts,
+  ListParts: listing.listParts,
 }

@@ -32,7 +32,8 @@ export interface Service {
   readonly context: Context
   readonly account: Account
   readonly interceptor: Interceptor
-  count(operation: OperationName): void
+  /** How often each operation was asked for. */
+  readonly requests: Map<OperationName, number>
   report(record: RequestRecord): void
 }
 
@@ -86,7 +87,7 @@ async function answerTo(service: Service, exchange: Exchange): Promise<Answer | 
   const headers = readHeaders(exchange.request)
   const route = parseRoute(exchange.request.method ?? '', target, headers)
   exchange.route = route
-  service.count(route.operation)
+  service.requests.set(route.operation, (service.requests.get(route.operation) ?? 0) + 1)
   const fault = service.interceptor.ask(route)
   const struck = fault && (await strike(exchange, fault))
   if (struck !== undefined) return struck

@@ -6,7 +6,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { checkBucketName, ensureBucket } from './buckets.js'
-import type { Context } from './call.js'
 import { lockDirectory } from './directory-lock.js'
 import { type Intercept, Interceptor } from './intercept.js'
 import type { OperationName } from './route.js'
@@ -59,44 +58,56 @@ export interface DevelopmentBucket {
 
 /** Starts a development bucket. */
 export async function startBucket(options: BucketOptions): Promise<DevelopmentBucket> {
-  const { directory, port = 0, host = '127.0.0.1', region = 'us-east-1', now = Date.now } = options
-  const { accessKeyId = 'holdfast', secretAccessKey = 'holdfast-secret', onRequest = () => {} } = options
+  const { directory, port = 0, host = '127.0.0.1' } = options
   checkOptions(options, host)
   const unlock = await lockDirectory(directory)
   try {
-    const store = await Store.open(directory)
-    for (const name of options.buckets ?? []) await ensureBucket(store, name, now())
-    const { minPartSize = 5 * 1024 * 1024, maxListSize = 1000 } = options
-    const context: Context = { store, region, now, minPartSize, maxListSize }
-    const interceptor = new Interceptor()
-    interceptor.intercept = options.intercept
-    const requests = countRequests()
-    const account = { accessKeyId, secretAccessKey, region }
-    const service: Service = { context, account, interceptor, count: requests.add, report: onRequest }
+    const service = await createService(options)
     const { server, stop } = createHttpServer(service)
     await listen(server, port, host)
-    const bound = (server.address() as AddressInfo).port
-    return {
-      endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-      port: bound,
-      region,
-      credentials: { accessKeyId, secretAccessKey },
-      requests: requests.counts,
-      get intercept() {
-        return interceptor.intercept
-      },
-      set intercept(intercept) {
-        interceptor.intercept = intercept
-      },
-      close: async () => {
-        await stop()
-        await store.settle()
-        await unlock()
-      },
-    }
+    return present(service, host, (server.address() as AddressInfo).port, async () => {
+      await stop()
+      await service.context.store.settle()
+      await unlock()
+    })
   } catch (error) {
     await unlock()
     throw error
+  }
+}
+
+async function createService(options: BucketOptions): Promise<Service> {
+  const { directory, region = 'us-east-1', minPartSize = 5 * 1024 * 1024, maxListSize = 1000, now = Date.now } = options
+  const { accessKeyId = 'holdfast', secretAccessKey = 'holdfast-secret', buckets = [], onRequest = () => {} } = options
+  const store = await Store.open(directory)
+  for (const name of buckets) await ensureBucket(store, name, now())
+  const interceptor = new Interceptor()
+  interceptor.intercept = options.intercept
+  return {
+    context: { store, region, now, minPartSize, maxListSize },
+    account: { accessKeyId, secretAccessKey, region },
+    interceptor,
+    requests: new Map(),
+    report: onRequest,
+  }
+}
+
+function present(service: Service, host: string, port: number, close: () => Promise<void>): DevelopmentBucket {
+  const { account, interceptor, requests } = service
+  const { accessKeyId, secretAccessKey, region } = account
+  return {
+    endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    requests: Object.assign(requests, { reset: () => requests.clear() }),
+    get intercept() {
+      return interceptor.intercept
+    },
+    set intercept(intercept) {
+      interceptor.intercept = intercept
+    },
+    close,
   }
 }
 
@@ -106,12 +117,6 @@ function checkOptions({ buckets = [], minPartSize = 1, maxListSize = 1 }: Bucket
   if (!(minPartSize >= 0)) throw new TypeError('minPartSize must be a number of bytes')
   if (!(maxListSize >= 1 && maxListSize <= 1000)) throw new TypeError('maxListSize must be from 1 to 1000')
   for (const name of buckets) checkBucketName(name)
-}
-
-function countRequests() {
-  const map = new Map<OperationName, number>()
-  const counts = Object.assign(map, { reset: () => map.clear() })
-  return { counts, add: (operation: OperationName) => void map.set(operation, (map.get(operation) ?? 0) + 1) }
 }
 
 /** A server that knows which requests are under way, so that it can be stopped for good. */
