@@ -69,6 +69,21 @@ export async function runCommand(
   return { code, stdout: command.stdout, stderr: command.stderr }
 }
 
+const cleanups = new WeakMap<object, (() => unknown)[]>()
+
+/** As `context.after`, but what was opened last is closed first. */
+export function afterwards(context: Pick<TestContext, 'after'>, close: () => unknown): void {
+  const known = cleanups.get(context)
+  if (known) known.push(close)
+  else {
+    const all = [close]
+    cleanups.set(context, all)
+    context.after(async () => {
+      for (const one of all.reverse()) await one()
+    })
+  }
+}
+
 /** A server by the command; killed when the test ends, if it still runs. */
 export async function startServer(
   context: Pick<TestContext, 'after'>,
@@ -76,7 +91,7 @@ export async function startServer(
   environment: Record<string, string> = {},
 ): Promise<Command & { url: string }> {
   const command = startCommand(args, environment)
-  context.after(async () => {
+  afterwards(context, async () => {
     command.child.kill('SIGKILL')
     await command.ended
   })
@@ -87,6 +102,6 @@ export async function startServer(
 /** A folder that is gone after the test. */
 export function temporaryFolder(context: Pick<TestContext, 'after'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
-  context.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  afterwards(context, () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }

@@ -4,7 +4,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runCommand, startCommand, startServer, temporaryFolder } from './command.js'
+import { afterwards, runCommand, startCommand, startServer, temporaryFolder } from './command.js'
 
 const TUS = { 'Tus-Resumable': '1.0.0' }
 
@@ -135,7 +135,7 @@ test('a second signal ends it at once with exit code 1', async (context) => {
   const socket = net.connect(Number(new URL(server.url).port), '127.0.0.1')
   socket.on('error', () => undefined)
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n')
-  context.after(() => socket.destroy())
+  afterwards(context, () => socket.destroy())
   await sleep(100)
   server.child.kill('SIGTERM')
   await sleep(100)
@@ -169,7 +169,7 @@ test('a bucket that cannot be reached fails requests, not the server; the log sa
 test('dev: ready with a bucket, keeps its data, and takes another port if its own is taken', async (context) => {
   const folder = temporaryFolder(context)
   const first = startCommand(['dev', '--port', '0', '--directory', folder])
-  context.after(() => first.child.kill('SIGKILL'))
+  afterwards(context, () => first.child.kill('SIGKILL'))
   const [, origin] = await first.waitFor(
     /Holdfast is ready: open (\S+)\/ and drop a file[\s\S]+AWS_SECRET_ACCESS_KEY=\S+/,
   )
@@ -177,7 +177,7 @@ test('dev: ready with a bucket, keeps its data, and takes another port if its ow
   first.child.kill('SIGTERM')
   assert.equal(await first.ended, 0)
   const taken = net.createServer().listen(0, '127.0.0.1')
-  context.after(() => taken.close())
+  afterwards(context, () => taken.close())
   await sleep(50)
   const { port } = taken.address() as net.AddressInfo
   const second = await startServer(context, ['dev', '--port', String(port), '--directory', folder])

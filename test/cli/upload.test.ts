@@ -12,7 +12,7 @@ import { fingerprintOf, statePath } from '../../src/cli/state.js'
 import { DiskStore } from '../../src/disk/index.js'
 import { nodeHandler } from '../../src/http/node.js'
 import { createServer } from '../../src/server.js'
-import { runCommand, startCommand, temporaryFolder } from './command.js'
+import { afterwards, runCommand, startCommand, temporaryFolder } from './command.js'
 
 const MiB = 1024 * 1024
 
@@ -42,7 +42,7 @@ async function startTap(context: TestContext, folder: string): Promise<Tap> {
     handle(request, response)
   })
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  context.after(async () => {
+  afterwards(context, async () => {
     listener.closeAllConnections()
     listener.close()
     await holdfast.close({ timeout: 1_000 })
