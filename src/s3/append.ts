@@ -11,16 +11,14 @@ import type { AppendOptions, Body } from '../store/store.js'
 import type { Payload } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { complete, putWhole } from './complete.js'
+import { Held } from './held.js'
 import { SLOTS } from './keys.js'
-import { objectHead } from './object-head.js'
-import type { Reservation } from './parts/budget.js'
-import { type Bytes, FileBytes, MemoryBytes } from './parts/bytes.js'
-import { combineCrc32 } from './parts/crc.js'
-import { Piece, payloadAfter } from './parts/piece.js'
+import { Multipart } from './multipart.js'
 import { choosePartSize, planSegment } from './parts/plan.js'
 import { PartWindow } from './parts/window.js'
-import { chainEtag, newNonce, type Segment, tailLength, type UploadRecord } from './record/record.js'
-import { readSegments, writeSegment } from './tail.js'
+import { advance } from './record/advance.js'
+import { tailLength, type UploadRecord } from './record/record.js'
+import { writeSegment } from './tail.js'
 import type { S3Upload } from './upload.js'
 
 /** @returns the committed offset @throws UploadError; what was committed before stays */
@@ -31,13 +29,8 @@ export async function append(upload: S3Upload, body: Body, options: AppendOption
   return upload.record.offset
 }
 
-const NO_BYTES = new MemoryBytes()
-
 /** Milliseconds that S3 has for parts on their way once somebody waits for the append to end. */
 const PATIENCE = 1_500
-
-/** Stands for a reservation where the piece waits in a file. */
-const ON_DISK: Reservation = { bytes: 0, filled: () => undefined, release: () => undefined }
 
 class Append {
   readonly #upload: S3Upload
@@ -46,18 +39,10 @@ class Append {
   readonly #start: number
   readonly #partSize: number
   readonly #window: PartWindow
+  readonly #multipart: Multipart
+  readonly #held: Held
   #received = 0
-  #piece = new Piece()
   #nextPart: number
-  /** Segments before the piece that belong to the same part. */
-  #tail: readonly Segment[]
-  /** Their bytes, if they were loaded. */
-  #tailBytes: Bytes | undefined
-  #reservation: Reservation | undefined
-  /** The multipart upload, once it was asked for. */
-  #multipart: Promise<string> | undefined
-  #created: string | undefined
-  #token: string | undefined
   #lastCommit: number
   /** Commits follow one another. */
   #commits: Promise<void> = Promise.resolve()
@@ -79,20 +64,12 @@ class Append {
     this.#start = record.offset
     this.#partSize = record.partSize || choosePartSize(context.limits, record.length, body.length)
     this.#window = new PartWindow(context.window(this.#partSize))
+    this.#multipart = new Multipart(upload)
+    this.#held = new Held(upload)
     this.#nextPart = record.parts + 1
-    this.#tail = record.tail
     this.#lastCommit = context.now()
     options.signal?.addEventListener('abort', this.#limitPatience, { once: true })
     if (options.signal?.aborted) this.#limitPatience()
-  }
-
-  /** Somebody waits for this append to end: S3 gets a moment for what is on its way. */
-  readonly #limitPatience = (): void => {
-    this.#patience = setTimeout(() => this.#giveUp.abort(), PATIENCE)
-  }
-
-  get #tailLength(): number {
-    return tailLength(this.#tail)
   }
 
   /** Takes bytes of the body. Failures are kept for `end`: the body is stopped instead. */
@@ -100,16 +77,7 @@ class Append {
     await this.#flushing
     this.#busy = true
     try {
-      for (let rest = chunk; rest.length > 0 && this.#failure === undefined; ) {
-        if (this.#reservation === undefined) await this.#begin(rest.length)
-        const room = this.#partSize - this.#tailLength - this.#piece.length
-        const bytes = rest.length > room ? rest.subarray(0, room) : rest
-        rest = rest.subarray(bytes.length)
-        await this.#piece.add(bytes)
-        this.#received += bytes.length
-        // The last part is the end's business: it may be the whole upload.
-        if (bytes.length === room && !this.#isLast()) await this.#sendPart()
-      }
+      for (let rest = chunk; rest.length > 0 && this.#failure === undefined; ) rest = await this.#hold(rest)
       this.#commitNowAndThen()
     } catch (error) {
       this.#fail(error)
@@ -132,9 +100,21 @@ class Append {
     } finally {
       this.#options.signal?.removeEventListener('abort', this.#limitPatience)
       clearTimeout(this.#patience)
-      this.#letGo()()
+      this.#held.letGo([])()
     }
     if (this.#failure !== undefined) await this.#throwFailure()
+  }
+
+  /** Holds as much of the chunk as belongs to the present part. @returns the rest */
+  async #hold(chunk: Uint8Array): Promise<Uint8Array> {
+    if (!this.#held.hasRoom) await this.#makeRoom(chunk.length)
+    const room = this.#partSize - this.#held.length
+    const bytes = chunk.length > room ? chunk.subarray(0, room) : chunk
+    await this.#held.piece.add(bytes)
+    this.#received += bytes.length
+    // The last part is the end's business: it may be the whole upload.
+    if (bytes.length === room && !this.#isLast()) await this.#sendPart()
+    return chunk.subarray(bytes.length)
   }
 
   /** All bytes that the length allows have come. */
@@ -147,102 +127,53 @@ class Append {
     return this.#isLast() || (this.#options.completes === true && this.#body.ended === 'end')
   }
 
-  /** Makes room for a piece, and loads the tail if the piece will need it. */
-  async #begin(atLeast: number): Promise<void> {
+  async #makeRoom(atLeast: number): Promise<void> {
     const coming = Math.max(atLeast, (this.#body.length ?? Number.POSITIVE_INFINITY) - this.#received)
-    const needsTail = this.#needsTail(coming)
-    const bytes = Math.min(this.#partSize - this.#tailLength, coming) + (needsTail ? this.#tailLength : 0)
-    const { budget, temporaryDirectory } = this.#upload.context
-    const hurry = (): void => this.#hurry()
-    this.#reservation = temporaryDirectory ? budget.tryReserve(bytes, hurry) : await budget.reserve(bytes, hurry)
-    if (this.#reservation === undefined) {
-      this.#reservation = ON_DISK
-      this.#piece = new Piece(new FileBytes(temporaryDirectory!))
-    }
-    if (needsTail) await this.#loadTail()
+    const bytes = Math.min(this.#partSize - this.#held.length, coming)
+    await this.#held.makeRoom(bytes, this.#needsTail(coming), () => this.#hurry())
   }
 
+  /** Whether the bytes that come will end in one part, or one segment, with the tail. */
   #needsTail(coming: number): boolean {
-    if (this.#tail.length === 0) return false
+    const { tail } = this.#held
+    if (tail.length === 0) return false
     const { length } = this.#upload.record
     const reaches = length !== undefined && this.#start + this.#received + coming >= length
-    const fills = this.#tailLength + coming >= this.#partSize
-    return fills || reaches || this.#options.completes === true || this.#tail.length >= SLOTS - 1
-  }
-
-  async #loadTail(): Promise<void> {
-    if (this.#tailBytes || this.#tail.length === 0) return
-    const { context, keys, tailBytes } = this.#upload
-    const onDisk = this.#reservation === ON_DISK && context.temporaryDirectory !== undefined
-    const bytes = tailBytes ?? (onDisk ? new FileBytes(context.temporaryDirectory!) : new MemoryBytes())
-    if (bytes !== tailBytes) await readSegments(context.call, keys, this.#tail, bytes)
-    this.#tailBytes = bytes
+    const fills = tailLength(tail) + coming >= this.#partSize
+    return fills || reaches || this.#options.completes === true || tail.length >= SLOTS - 1
   }
 
   /** Sends what is held as the next part; the following bytes begin a new piece. */
   async #sendPart(): Promise<void> {
-    const { context } = this.#upload
     const partNumber = this.#nextPart++
-    if (partNumber > context.limits.maxMultipartParts) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
-    await this.#loadTail()
-    const payload = payloadAfter(this.#tail, this.#tailBytes ?? NO_BYTES, this.#piece)
-    this.#reservation?.filled()
-    const discard = this.#letGo()
-    this.#tail = []
+    if (partNumber > this.#upload.context.limits.maxMultipartParts) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+    await this.#held.loadTail()
+    const payload = this.#held.payload()
+    this.#held.filled()
+    const giveBack = this.#held.letGo([])
+    const settled = (): void => {
+      giveBack()
+      if (this.#window.failure !== undefined) this.#fail(this.#window.failure)
+    }
     const part = { length: payload.length, crc32: payload.crc32! }
-    this.#window.add(
-      part,
-      () => this.#uploadPart(partNumber, payload),
-      () => {
-        discard()
-        if (this.#window.failure !== undefined) this.#fail(this.#window.failure)
-      },
-    )
+    this.#window.add(part, () => this.#uploadPart(partNumber, payload), settled)
     await this.#window.room()
   }
 
   async #uploadPart(partNumber: number, body: Payload): Promise<{ etag: string }> {
-    this.#multipart ??= this.#openMultipart()
-    const uploadId = await this.#multipart
     const { context, keys } = this.#upload
+    const uploadId = await this.#multipart.id()
     return context.call('uploadPart', { key: keys.object, uploadId, partNumber, body }, this.#giveUp.signal)
   }
 
-  /** The multipart upload is made when the first full part is ready, not before. */
-  async #openMultipart(): Promise<string> {
-    const { record, context, keys } = this.#upload
-    if (record.uploadId !== undefined) return record.uploadId
-    this.#token = newNonce()
-    const head = objectHead(record.id, record.metadata, this.#token)
-    const { uploadId } = await context.call('createMultipartUpload', { key: keys.object, ...head })
-    this.#created = uploadId
-    return uploadId
-  }
-
-  /** What the confirmed parts add to the record. */
-  #progress(): Partial<UploadRecord> {
-    const { record } = this.#upload
-    let { parts, partBytes, partsDigest, crc32 } = record
-    const confirmed = this.#window.take()
-    for (const part of confirmed) {
-      parts++
-      partBytes += part.length
-      partsDigest = chainEtag(partsDigest, part.etag)
-      crc32 = combineCrc32(crc32, part.crc32, part.length)
-      this.#upload.etags?.push(part.etag)
-    }
-    const tail = confirmed.length > 0 ? [] : record.tail
-    const multipart = this.#created === undefined ? {} : { uploadId: this.#created, token: this.#token }
-    const offset = partBytes + tailLength(tail)
-    return { parts, partBytes, partsDigest, crc32, tail, offset, partSize: this.#partSize, ...multipart }
-  }
-
+  /** Commits the parts that were confirmed by now, and `changes`. */
   #commit(changes: Partial<UploadRecord> = {}): Promise<void> {
     const commit = this.#commits.then(async () => {
-      const progress = this.#progress()
-      const next = { ...progress, ...changes }
-      next.offset = changes.offset ?? next.partBytes! + tailLength(next.tail!)
-      await this.#upload.commit(next)
+      const confirmed = this.#window.take()
+      const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.changes, ...changes }
+      this.#upload.etags?.push(...confirmed.map(({ etag }) => etag))
+      const offset = next.partBytes + tailLength(next.tail)
+      await this.#upload.commit({ ...next, offset, partSize: this.#partSize })
       this.#lastCommit = this.#upload.context.now()
       this.#options.onCommit?.(this.#upload.record.offset)
     })
@@ -266,60 +197,29 @@ class Append {
 
   /** Commits all that is held: confirmed parts as parts, the rest as a segment. */
   async #flush(): Promise<void> {
-    const { record } = this.#upload
-    if (this.#piece.length === 0) {
-      const opened = this.#created !== undefined && this.#created !== record.uploadId
-      if (opened || this.#window.hasConfirmed || this.#upload.version === undefined) await this.#commit()
+    const { record, version } = this.#upload
+    const held = this.#held
+    this.#hurried = false
+    if (held.piece.length === 0) {
+      if (this.#multipart.isUncommitted || this.#window.hasConfirmed || version === undefined) await this.#commit()
       return
     }
-    const plan = planSegment(this.#tail, record.tail, this.#piece.length)
-    const kept = this.#tail.slice(0, plan.keep)
-    const merged = this.#tail.slice(plan.keep)
-    if (merged.length > 0) await this.#loadTail()
-    const skip = tailLength(kept)
-    const payload = payloadAfter(merged, this.#tailBytes ?? NO_BYTES, this.#piece, skip)
-    const segment = await this.#writeSegment(plan.slot, payload)
-    const slots = [...this.#upload.record.slots]
-    slots[plan.slot] = segment.etag
-    const inMemory = this.#inMemory(kept)
-    await this.#commit({ tail: [...kept, segment], slots })
-    this.#tail = this.#upload.record.tail
-    this.#hurried = false
-    this.#letGo()()
-    if (inMemory) this.#upload.rememberTail(inMemory, this.#tailLength)
+    const { slot, keep } = planSegment(held.tail, record.tail, held.piece.length)
+    if (keep < held.tail.length) await held.loadTail()
+    const segment = await this.#writeSegment(slot, held.payload(keep))
+    const inMemory = held.inMemory()
+    const slots = this.#upload.record.slots.with(slot, segment.etag)
+    await this.#commit({ tail: [...held.tail.slice(0, keep), segment], slots })
+    held.letGo(this.#upload.record.tail)()
+    if (inMemory) this.#upload.rememberTail(inMemory, held.length)
   }
 
-  /** The bytes of the tail that the flush makes, if all of them are in memory. */
-  #inMemory(kept: readonly Segment[]): MemoryBytes | undefined {
-    const before = this.#tailBytes ?? (this.#tail.length === 0 ? NO_BYTES : this.#upload.tailBytes)
-    if (!(this.#piece.bytes instanceof MemoryBytes) || !(before instanceof MemoryBytes)) return undefined
-    if (this.#tailBytes === undefined && kept.length !== this.#tail.length) return undefined
-    return new MemoryBytes([...before.chunks(), ...this.#piece.bytes.chunks()])
-  }
-
-  /** Begins a new piece. @returns what gives back the room of the one before */
-  #letGo(): () => void {
-    const held = [this.#piece.bytes, this.#tailBytes]
-    const reservation = this.#reservation
-    this.#piece = new Piece()
-    this.#tailBytes = undefined
-    this.#reservation = undefined
-    return () => {
-      // Bytes in memory go with their last reference; a remembered tail may still have one.
-      for (const bytes of held) if (bytes instanceof FileBytes) bytes.discard()
-      reservation?.release()
-    }
-  }
-
-  #writeSegment(slot: number, bytes: Payload): Promise<Segment> {
+  #writeSegment(slot: number, bytes: Payload): ReturnType<typeof writeSegment> {
     const { context, keys } = this.#upload
     const owner = {
       known: (index: number) => this.#upload.record.slots[index] ?? null,
-      fence: (index: number, etag: string | null) => {
-        const slots = [...this.#upload.record.slots]
-        slots[index] = etag
-        return this.#upload.commit({ slots })
-      },
+      fence: (index: number, etag: string | null) =>
+        this.#upload.commit({ slots: this.#upload.record.slots.with(index, etag) }),
     }
     return writeSegment(context.call, keys, owner, slot, bytes)
   }
@@ -338,22 +238,26 @@ class Append {
 
   /** The upload has all its bytes: the rest becomes the last part, or all of it the object. */
   async #conclude(): Promise<void> {
-    await this.#loadTail()
-    const { record } = this.#upload
-    const payload = payloadAfter(this.#tail, this.#tailBytes ?? NO_BYTES, this.#piece)
+    await this.#held.loadTail()
     const length = this.#start + this.#received
-    const onlyPart = record.uploadId === undefined && this.#created === undefined && record.parts === 0
-    if (onlyPart && payload.length === length && (await putWhole(this.#upload, payload, this.#partSize))) {
-      this.#options.onCommit?.(this.#upload.record.offset)
-      return
+    if (!this.#multipart.exists && this.#held.length === length) {
+      if (await putWhole(this.#upload, this.#held.payload(), this.#partSize)) {
+        this.#options.onCommit?.(this.#upload.record.offset)
+        return
+      }
     }
-    if (payload.length > 0) {
+    if (this.#held.length > 0) {
       await this.#sendPart()
       await this.#settleParts()
       if (this.#failure !== undefined) return
     }
     await this.#commit({ length, state: 'completing' })
     await complete(this.#upload)
+  }
+
+  /** Somebody waits for this append to end: S3 gets a moment for what is on its way. */
+  readonly #limitPatience = (): void => {
+    this.#patience = setTimeout(() => this.#giveUp.abort(), PATIENCE)
   }
 
   #fail(error: unknown): void {
@@ -366,13 +270,10 @@ class Append {
   async #saveWhatCounts(): Promise<void> {
     await this.#window.settled()
     await this.#commits
-    if (!this.#lostRace && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
+    const lostRace = this.#failure instanceof UploadError && this.#failure.code === 'ERR_CONFLICT'
+    if (!lostRace && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
       await this.#commit().catch(() => undefined)
     }
-  }
-
-  get #lostRace(): boolean {
-    return this.#failure instanceof UploadError && this.#failure.code === 'ERR_CONFLICT'
   }
 
   async #throwFailure(): Promise<never> {
@@ -380,10 +281,7 @@ class Append {
     if (means(this.#failure, 'missing-upload') && record.uploadId !== undefined) {
       await this.#upload.multipartIsGone(this.#failure)
     }
-    // A multipart upload that no record names would stay for ever.
-    if (this.#created !== undefined && record.uploadId !== this.#created) {
-      await this.#upload.abortMultipart(this.#created).catch(() => undefined)
-    }
+    await this.#multipart.abandon()
     throw asStoreFailure(this.#failure, record.offset)
   }
 }

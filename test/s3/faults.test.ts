@@ -30,13 +30,17 @@ const FAULTS = {
 describe('a failed part in the middle of an upload with others in flight', () => {
   let bucket: OpenBucket
   let node: Node
+  /** For requests that are never answered; the others must not fail because a machine is slow. */
+  let impatient: Node
   before(async () => {
     bucket = await openBucket()
-    const store = { preferredPartSize: 5 * MiB, requestTimeout: 500, maxAttempts: 2 }
-    node = await startNode(bucket, store, { yieldTimeout: 5_000 })
+    const store = { preferredPartSize: 5 * MiB, maxAttempts: 2 }
+    node = await startNode(bucket, store)
+    impatient = await startNode(bucket, { ...store, requestTimeout: 1_500 })
   })
   after(async () => {
     await node.close()
+    await impatient.close()
     await bucket.close()
   })
 
@@ -44,7 +48,8 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     for (const part of [1, 2, 4]) {
       test(`part ${part} ${name}: the client resumes and the object is identical`, async () => {
         const bytes = someBytes(SIZE)
-        const url = (await post(node, { 'Upload-Length': String(SIZE) })).headers.get('Location')!
+        const entry = fault.action === 'hang' ? impatient : node
+        const url = (await post(entry, { 'Upload-Length': String(SIZE) })).headers.get('Location')!
         let struck = 0
         bucket.bucket.intercept = ({ operation, partNumber }) => {
           if (operation !== 'UploadPart' || partNumber !== part) return undefined
@@ -56,15 +61,15 @@ describe('a failed part in the middle of an upload with others in flight', () =>
         assert.equal(struck, fault.action === 'status' && fault.status === 403 ? 1 : 2, 'the fault struck')
         bucket.bucket.intercept = undefined
 
-        let offset = offsetOf(await head(url))
+        let offset = offsetOf(await head(`${node.url}${idOf(url)}`))
         assert.equal(offset, (part - 1) * 5 * MiB, 'exactly the parts before the hole count')
-        const resumed = await patch(url, offset, bytes.subarray(offset))
+        const resumed = await patch(`${node.url}${idOf(url)}`, offset, bytes.subarray(offset))
         assert.equal(resumed.status, 204)
         offset = offsetOf(resumed)
         assert.equal(offset, SIZE)
         assert.equal((await bucket.object(idOf(url))).sha256, sha256(bytes))
         assert.deepEqual(await bucket.keys(idOf(url)), [idOf(url), `${idOf(url)}.info`])
-        assert.equal(await bucket.multiparts(), 0)
+        assert.equal(await bucket.multiparts(idOf(url)), 0)
       })
     }
   }
@@ -88,7 +93,7 @@ describe('a failed part in the middle of an upload with others in flight', () =>
       assert.equal(settled.status, 200)
       assert.equal(offsetOf(settled), bytes.length)
       assert.equal((await bucket.object(idOf(url))).sha256, sha256(bytes))
-      assert.equal(await bucket.multiparts(), 0)
+      assert.equal(await bucket.multiparts(idOf(url)), 0)
     })
   }
 
@@ -102,7 +107,7 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     const started = performance.now()
     const told = await head(url)
-    assert.ok(performance.now() - started < 2_000)
+    assert.ok(performance.now() - started < 4_000, 'the part has 1.5 s, not a minute')
     assert.equal(offsetOf(told), 10 * MiB)
     assert.ok((await stuck).status >= 400)
     bucket.bucket.intercept = undefined

@@ -1,0 +1,100 @@
+/**
+ * The bytes that one append holds for the next part: the tail before them, the piece that fills, and the room that
+ * both take, in the memory budget or in a temporary file.
+ * @module
+ */
+import type { Payload } from './call/call.js'
+import type { Reservation } from './parts/budget.js'
+import { type Bytes, FileBytes, MemoryBytes } from './parts/bytes.js'
+import { Piece, payloadAfter } from './parts/piece.js'
+import { type Segment, tailLength } from './record/record.js'
+import { readSegments } from './tail.js'
+import type { S3Upload } from './upload.js'
+
+const NO_BYTES = new MemoryBytes()
+
+/** Stands for a reservation where the piece waits in a file. */
+const ON_DISK: Reservation = { bytes: 0, filled: () => undefined, release: () => undefined }
+
+export class Held {
+  /** Segments before the piece that belong to the same part. */
+  tail: readonly Segment[]
+  piece = new Piece()
+  readonly #upload: S3Upload
+  /** The bytes of the tail, if they were loaded. */
+  #tailBytes: Bytes | undefined
+  #room: Reservation | undefined
+
+  constructor(upload: S3Upload) {
+    this.#upload = upload
+    this.tail = upload.record.tail
+  }
+
+  /** Whether there is room to add to the piece. */
+  get hasRoom(): boolean {
+    return this.#room !== undefined
+  }
+
+  /** Bytes, tail included. */
+  get length(): number {
+    return tailLength(this.tail) + this.piece.length
+  }
+
+  /**
+   * Makes room for a piece of at most `bytes`, waiting for it where it must.
+   * @param withTail loads the tail too, since the piece will end in one part with it
+   * @param hurry called when others wait for the room
+   */
+  async makeRoom(bytes: number, withTail: boolean, hurry: () => void): Promise<void> {
+    const { budget, temporaryDirectory } = this.#upload.context
+    const wanted = bytes + (withTail ? tailLength(this.tail) : 0)
+    this.#room = temporaryDirectory ? budget.tryReserve(wanted, hurry) : await budget.reserve(wanted, hurry)
+    if (this.#room === undefined) {
+      this.#room = ON_DISK
+      this.piece = new Piece(new FileBytes(temporaryDirectory!))
+    }
+    if (withTail) await this.loadTail()
+  }
+
+  async loadTail(): Promise<void> {
+    if (this.#tailBytes || this.tail.length === 0) return
+    const { context, keys, tailBytes } = this.#upload
+    const inFile = this.#room === ON_DISK ? context.temporaryDirectory : undefined
+    const bytes = tailBytes ?? (inFile ? new FileBytes(inFile) : new MemoryBytes())
+    if (bytes !== tailBytes) await readSegments(context.call, keys, this.tail, bytes)
+    this.#tailBytes = bytes
+  }
+
+  /** The tail without its first `keep` segments, and the piece. The tail must be loaded unless all of it is kept. */
+  payload(keep = 0): Payload {
+    const skip = tailLength(this.tail.slice(0, keep))
+    return payloadAfter(this.tail.slice(keep), this.#tailBytes ?? NO_BYTES, this.piece, skip)
+  }
+
+  /** All bytes held, if they are in memory. */
+  inMemory(): MemoryBytes | undefined {
+    const before = this.#tailBytes ?? (this.tail.length === 0 ? NO_BYTES : this.#upload.tailBytes)
+    if (!(this.piece.bytes instanceof MemoryBytes) || !(before instanceof MemoryBytes)) return undefined
+    return new MemoryBytes([...before.chunks(), ...this.piece.bytes.chunks()])
+  }
+
+  /** The part is full: its room waits for S3 from now on, not for a client. */
+  filled(): void {
+    this.#room?.filled()
+  }
+
+  /** Begins a new piece after `tail`. @returns what gives back the room of the one before */
+  letGo(tail: readonly Segment[]): () => void {
+    const bytes = [this.piece.bytes, this.#tailBytes]
+    const room = this.#room
+    this.tail = tail
+    this.piece = new Piece()
+    this.#tailBytes = undefined
+    this.#room = undefined
+    return () => {
+      // Bytes in memory go with their last reference; a remembered tail may still have one.
+      for (const held of bytes) if (held instanceof FileBytes) held.discard()
+      room?.release()
+    }
+  }
+}

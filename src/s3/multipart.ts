@@ -1,0 +1,52 @@
+/**
+ * The multipart upload of an append: the record's, or a new one, made when the first full part is ready and not before.
+ * @module
+ */
+import { objectHead } from './object-head.js'
+import { newNonce, type UploadRecord } from './record/record.js'
+import type { S3Upload } from './upload.js'
+
+export class Multipart {
+  readonly #upload: S3Upload
+  #opening: Promise<string> | undefined
+  #created: { uploadId: string; token: string } | undefined
+
+  constructor(upload: S3Upload) {
+    this.#upload = upload
+  }
+
+  id(): Promise<string> {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  /** Whether it was made, but no commit has named it yet. */
+  get isUncommitted(): boolean {
+    return this.#created !== undefined && this.#created.uploadId !== this.#upload.record.uploadId
+  }
+
+  /** Whether the upload has one, committed or not. */
+  get exists(): boolean {
+    return this.#created !== undefined || this.#upload.record.uploadId !== undefined
+  }
+
+  /** What a commit says of it. */
+  get changes(): Partial<UploadRecord> {
+    return this.#created ?? {}
+  }
+
+  /** One that no record names would stay for ever. */
+  async abandon(): Promise<void> {
+    if (this.isUncommitted) await this.#upload.abortMultipart(this.#created?.uploadId).catch(() => undefined)
+  }
+
+  async #open(): Promise<string> {
+    const { record, context, keys } = this.#upload
+    if (record.uploadId !== undefined) return record.uploadId
+    const token = newNonce()
+    const head = objectHead(record.id, record.metadata, token)
+    const { uploadId } = await context.call('createMultipartUpload', { key: keys.object, ...head })
+    this.#created = { uploadId, token }
+    return uploadId
+  }
+}
