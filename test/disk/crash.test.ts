@@ -13,7 +13,7 @@ const MiB = 1024 * 1024
 test('a writer killed again and again: no acknowledged byte is lost, and the content is what was sent', async (context) => {
   const directory = await folderFor(context)
   const size = 24 * MiB
-  const task = { directory, id: 'killed', seed: 1, size, chunk: 64 * 1024, pause: 10 }
+  const task = { directory, id: 'killed', seed: 1, size, chunk: 64 * 1024, pause: 25 }
   const { info } = await new DiskStore({ directory }).create(newUpload('killed', size))
   let acknowledged = 0
   for (let kill = 0; kill < 5; kill += 1) {

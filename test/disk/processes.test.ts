@@ -16,7 +16,7 @@ test('two processes that append at once: the content is of one of them', async (
     await new DiskStore({ directory }).create(newUpload(id, size))
     const at = Date.now() + 1_500
     const writers = [10, 11, 12].map((seed) =>
-      startWriter({ directory, id, seed, size, chunk: 50_000, pause: round === 1 ? 5 : 0, at }),
+      startWriter({ directory, id, seed, size, chunk: 50_000, pause: round === 1 ? 5 : 0, from: 0, at }),
     )
     await Promise.all(writers.map(({ ended }) => ended))
     const winners = writers.flatMap((writer, index) => (writer.acknowledged() > 0 ? [index] : []))

@@ -18,6 +18,8 @@ export interface Task {
   /** Milliseconds after each chunk. */
   pause: number
   lockTimeout?: number
+  /** The offset to append at, whatever is committed. Default: the committed one. */
+  from?: number
   /** Milliseconds since the epoch at which the append begins: lets two processes begin at once. */
   at?: number
 }
@@ -25,9 +27,9 @@ export interface Task {
 const say = (line: string): boolean => process.stdout.write(`${line}\n`)
 
 async function write(task: Task): Promise<void> {
-  const { directory, id, seed, size, chunk, pause, lockTimeout, at } = task
+  const { directory, id, seed, size, chunk, pause, lockTimeout, from, at } = task
   const upload = await new DiskStore({ directory, lockTimeout }).open(id)
-  const { offset } = upload.info
+  const offset = from ?? upload.info.offset
   async function* slowly() {
     for (const piece of chunksOf(seededBytes(seed, size).subarray(offset), chunk)) {
       yield piece
