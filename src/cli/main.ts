@@ -10,6 +10,9 @@ import { PlainError, UsageError } from './failure.js'
 import { COMMANDS, type CommandName, type Row, type Rows } from './options.js'
 import { camelCase, type Flags, readOptions } from './read-options.js'
 
+// The SDK's advice about Node's future is for who builds on it, not for who runs this command.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly string[]) => Promise<void> } = {
   async serve(flags) {
     await (await import('./serve.js')).serve(readOptions('serve', flags, process.env))

@@ -8,12 +8,16 @@ import type { Logger } from '../server.js'
 import type { Store } from '../store/store.js'
 import type { Options } from './read-options.js'
 
+const CONNECTIONS = { keepAlive: true, maxSockets: 2_000 }
+
 /** The client as Holdfast wants it: it retries by itself, and sends its own checksums. */
 export function createClient(config: S3ClientConfig): S3Client {
   return new S3Client({
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 1,
+    // The SDK's 50 connections would all be taken by 50 slow downloads, and no record could be read any more.
+    requestHandler: { connectionTimeout: 5_000, httpAgent: CONNECTIONS, httpsAgent: CONNECTIONS },
     ...config,
   })
 }
