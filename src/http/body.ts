@@ -58,6 +58,7 @@ export class BodyQueue implements Body {
   finish(end: BodyEnd): void {
     if (this.#end !== undefined) return
     this.#end = end
+    clearTimeout(this.#timer)
     this.#wakeUp()
   }
 
@@ -97,6 +98,7 @@ export class BodyQueue implements Body {
   /** One timer for the whole body: it looks whether the present wait has lasted too long, and else looks again. */
   #watch(): void {
     const waited = this.#wake === undefined ? 0 : performance.now() - this.#waitingSince
+    if (this.#end !== undefined) return
     if (waited >= this.#idleTimeout) this.finish('timeout')
     else this.#timer = setTimeout(() => this.#watch(), this.#idleTimeout - waited)
   }

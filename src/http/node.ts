@@ -94,7 +94,8 @@ async function answer(
 ): Promise<void> {
   const text = head.text === undefined ? undefined : Buffer.from(head.text)
   const fields = { ...head.fields }
-  if (text) fields['Content-Length'] = String(text.length)
+  const mayHaveContent = head.status >= 200 && head.status !== 204 && head.status !== 304 && request.method !== 'HEAD'
+  if (text || (!content && mayHaveContent)) fields['Content-Length'] = String(text?.length ?? 0)
   // What is left of the body would be taken for the next request.
   const unread = !request.complete
   if (unread) fields.Connection = 'close'

@@ -246,7 +246,8 @@ class Append {
         return
       }
     }
-    if (this.#held.length > 0) {
+    // An empty upload that cannot be one PutObject, because its key is taken, is one empty part.
+    if (this.#held.length > 0 || !this.#multipart.exists) {
       await this.#sendPart()
       await this.#settleParts()
       if (this.#failure !== undefined) return

@@ -64,7 +64,7 @@ async function headObject(
 /** Drives a `completing` upload to `complete`. @throws UploadError */
 export async function complete(upload: S3Upload): Promise<void> {
   const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
-  if (etag === undefined) return
+  if (etag === undefined) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error('nothing to complete') })
   await deleteSlots(upload)
   try {
     await upload.commit({ state: 'complete', etag, completedAt: upload.context.now() })

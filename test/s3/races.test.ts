@@ -166,6 +166,27 @@ describe('several processes on one bucket, without a lock', () => {
     assert.equal((await startProcess().open(id)).info.state, 'failed')
   })
 
+  test('an upload whose object was written but never committed is finished all the same, also an empty one', async () => {
+    for (const size of [0, 1000]) {
+      const bytes = someBytes(size)
+      const id = await create(startProcess(), size)
+      bucket.bucket.intercept = ({ operation, key }) =>
+        operation === 'PutObject' && key === `${id}.info`
+          ? { action: 'status', status: 403, code: 'AccessDenied' }
+          : undefined
+      const dying = await startProcess({ maxAttempts: 1 }).open(id)
+      await assert.rejects(size === 0 ? dying.finish() : dying.append(0, bodyOf(bytes)))
+      bucket.bucket.intercept = undefined
+      assert.ok((await bucket.keys(id)).includes(id), 'the object is there')
+      const next = await startProcess().open(id)
+      assert.equal(next.info.state, 'open')
+      await (size === 0 ? next.finish() : next.append(0, bodyOf(bytes)))
+      assert.equal((await startProcess().open(id)).info.state, 'complete')
+      assert.equal((await bucket.object(id)).sha256, sha256(bytes))
+      assert.equal(await bucket.multiparts(id), 0)
+    }
+  })
+
   test('a commit whose answer was lost is known by its nonce', async () => {
     const bytes = someBytes(1000)
     const store = startProcess({ maxAttempts: 2 })

@@ -28,6 +28,10 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     'a complete upload has an object that was seen in the store',
   )
   rule(
+    after.state !== 'completing' || after.uploadId !== undefined || after.etag !== undefined,
+    'what is completed has parts or an object',
+  )
+  rule(
     after.state === 'open' || after.state === 'failed' || after.length === after.offset,
     'only an upload that has all its bytes is completed',
   )
@@ -53,7 +57,8 @@ function storedBytes(record: UploadRecord): number {
   // An upload that fits into one part has neither parts nor a tail in the end: its bytes are the object.
   if (record.etag !== undefined && record.uploadId === undefined) return record.offset
   const onGrid = record.parts * record.partSize
-  const partsFit = record.partBytes <= onGrid && record.partBytes > onGrid - record.partSize
+  const isEmpty = record.parts === 1 && record.length === 0
+  const partsFit = record.partBytes <= onGrid && (isEmpty || record.partBytes > onGrid - record.partSize)
   if (record.parts > 0 && !partsFit) return Number.NaN
   if (record.parts === 0 && record.partBytes !== 0) return Number.NaN
   return record.partBytes + tailLength(record.tail)
