@@ -3,6 +3,7 @@
  * that operators and tools recognise it and uploads that tusd began can go on here. Pure.
  * @module
  */
+import { type CommonRecord, encodeFileInfo, type FileInfo } from '../store/file-info.js'
 import type { UploadInfo, UploadState } from '../store/info.js'
 
 const VERSION = 1
@@ -26,38 +27,11 @@ export interface DiskRecord {
 /** A record that tusd's filestore wrote has no committed offset: there, the size of the data file is the offset. */
 export type DecodedRecord = { record: DiskRecord; isForeign: boolean }
 
-/** tusd's names are part of the format: they stay as they are. */
-interface FileInfo {
-  ID: string
-  Size: number
-  SizeIsDeferred: boolean
-  Offset: number
-  MetaData: Record<string, string> | null
-  IsPartial: boolean
-  IsFinal: boolean
-  PartialUploads: string[] | null
-  Storage: Record<string, string>
-  Holdfast?: Own
-}
+type Own = Omit<DiskRecord, keyof CommonRecord>
+type Info = FileInfo<Own>
 
-type Own = Omit<DiskRecord, 'id' | 'length' | 'metadata' | 'offset'> & { version: number }
-
-export function encodeRecord(record: DiskRecord, storage: Record<string, string>): string {
-  const { id, length, metadata, offset, ...own } = record
-  const info: FileInfo = {
-    ID: id,
-    Size: length ?? 0,
-    SizeIsDeferred: length === undefined,
-    Offset: offset,
-    MetaData: metadata,
-    IsPartial: false,
-    IsFinal: false,
-    PartialUploads: null,
-    Storage: storage,
-    Holdfast: { version: VERSION, ...own },
-  }
-  return JSON.stringify(info)
-}
+export const encodeRecord = (record: DiskRecord, storage: Record<string, string>): string =>
+  encodeFileInfo(record, storage, VERSION)
 
 /** @throws Error if the text is no record, or one that this version must not rewrite */
 export function decodeRecord(text: string): DecodedRecord {
@@ -75,7 +49,7 @@ const STATES: readonly UploadState[] = ['open', 'completing', 'complete', 'faile
 /** Fields that JSON drops when they are undefined. */
 const OPTIONAL = { metadataField: undefined, failure: undefined, completedAt: undefined }
 
-function common(info: FileInfo) {
+function common(info: Info) {
   return {
     id: info.ID,
     length: info.SizeIsDeferred ? undefined : info.Size,
@@ -85,13 +59,13 @@ function common(info: FileInfo) {
 }
 
 /** What tusd does not know is filled in when the record is first committed here. */
-function foreign(info: FileInfo): DiskRecord {
+function foreign(info: Info): DiskRecord {
   if (info.IsPartial || info.IsFinal) throw new Error('partial and final uploads of tusd are not taken over')
   return { ...OPTIONAL, ...common(info), commit: '', state: 'open', createdAt: 0 }
 }
 
-function parse(text: string): FileInfo {
-  const value = JSON.parse(text) as FileInfo | null
+function parse(text: string): Info {
+  const value = JSON.parse(text) as Info | null
   const isRecord =
     typeof value === 'object' &&
     value !== null &&

@@ -2,42 +2,16 @@
  * The record as JSON: tusd's FileInfo, so that operators and tools recognise it, plus one object of our own. Pure.
  * @module
  */
+import { type CommonRecord, encodeFileInfo, type FileInfo } from '../../store/file-info.js'
 import type { UploadRecord } from './record.js'
 
 const VERSION = 1
 
-/** tusd's names are part of the format: they stay as they are. */
-interface FileInfo {
-  ID: string
-  Size: number
-  SizeIsDeferred: boolean
-  Offset: number
-  MetaData: Record<string, string>
-  IsPartial: boolean
-  IsFinal: boolean
-  PartialUploads: string[] | null
-  Storage: Record<string, string>
-  Holdfast?: Own
-}
+type Own = Omit<UploadRecord, keyof CommonRecord>
+type Info = FileInfo<Own>
 
-type Own = Omit<UploadRecord, 'id' | 'length' | 'metadata' | 'offset'> & { version: number }
-
-export function encodeRecord(record: UploadRecord, storage: Record<string, string>): string {
-  const { id, length, metadata, offset, ...own } = record
-  const info: FileInfo = {
-    ID: id,
-    Size: length ?? 0,
-    SizeIsDeferred: length === undefined,
-    Offset: offset,
-    MetaData: metadata,
-    IsPartial: false,
-    IsFinal: false,
-    PartialUploads: null,
-    Storage: storage,
-    Holdfast: { version: VERSION, ...own },
-  }
-  return JSON.stringify(info)
-}
+export const encodeRecord = (record: UploadRecord, storage: Record<string, string>): string =>
+  encodeFileInfo(record, storage, VERSION)
 
 /**
  * @returns undefined if the text is no record of ours
@@ -69,10 +43,10 @@ const optional = {
   completedAt: undefined,
 }
 
-function parse(text: string): FileInfo | undefined {
+function parse(text: string): Info | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as FileInfo) : undefined
+    return typeof value === 'object' && value !== null ? (value as Info) : undefined
   } catch {
     return undefined
   }
