@@ -29,15 +29,19 @@ test('1 GiB through a server that is killed three times arrives whole, in less t
 
 function upload(server: MortalServer): Promise<string> {
   const deaths = [...DEATHS]
+  let isRestarting = false
   return new Promise((resolve, reject) => {
     const client = new Upload({} as never, {
       endpoint: server.url,
       fileReader: seededFile(SEED, SIZE),
       retryDelays: Array.from({ length: 200 }, () => 200),
       onProgress(sent) {
-        if (sent < SIZE * (deaths[0] ?? Number.POSITIVE_INFINITY)) return
+        if (isRestarting || sent < SIZE * (deaths[0] ?? Number.POSITIVE_INFINITY)) return
         deaths.shift()
-        server.killAndRestart().catch(reject)
+        isRestarting = true
+        server.killAndRestart().then(() => {
+          isRestarting = false
+        }, reject)
       },
       onSuccess: () => resolve(client.url!),
       onError: reject,
