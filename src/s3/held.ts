@@ -61,7 +61,10 @@ export class Held {
     const { context, keys, tailBytes } = this.#upload
     const inFile = this.#room === ON_DISK ? context.temporaryDirectory : undefined
     const bytes = tailBytes ?? (inFile ? new FileBytes(inFile) : new MemoryBytes())
-    if (bytes !== tailBytes) await readSegments(context.call, keys, this.tail, bytes)
+    if (bytes !== tailBytes) {
+      // A record that was remembered may name slots that another process has used again since.
+      await readSegments(context.call, keys, this.tail, bytes).catch((error) => this.#upload.throwIfCurrent(error))
+    }
     this.#tailBytes = bytes
   }
 

@@ -77,6 +77,14 @@ export class S3Upload implements UploadHandle {
     this.#committed = await readRecord(this.context.call, this.keys.record)
   }
 
+  /** Throws `error` if this is the present record, and ERR_CONFLICT if another process has committed meanwhile. */
+  async throwIfCurrent(error: unknown): Promise<never> {
+    const now = await readRecord(this.context.call, this.keys.record)
+    if (now.etag === this.version) throw error
+    this.isStale = true
+    throw new UploadError('ERR_CONFLICT', { cause: error })
+  }
+
   /** Drops the tail's bytes from memory. */
   forgetTail(): void {
     this.tailBytes = undefined
@@ -189,8 +197,8 @@ export class S3Upload implements UploadHandle {
    * aborted by hand), and with it all parts. A missing multipart upload never means "complete".
    */
   async multipartIsGone(cause: unknown): Promise<never> {
-    const now = await readRecord(this.context.call, this.keys.record)
-    if (now.etag !== this.version) throw new UploadError('ERR_CONFLICT', { cause })
+    const stillCurrent = await this.throwIfCurrent(cause).catch((error: unknown) => error)
+    if (stillCurrent !== cause) throw stillCurrent
     await this.commit({
       state: 'failed',
       failure: 'The store dropped the unfinished upload (expired or aborted there); create a new one.',
