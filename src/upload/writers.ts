@@ -60,7 +60,9 @@ export class Writers {
    * @throws UploadError ERR_UPLOAD_LOCKED · ERR_SERVER_SHUTDOWN
    */
   async exclusively<T>(id: string, timeout: number, work: (writer: Writer) => Promise<T>): Promise<T> {
-    await this.yielded(id, timeout)
+    const deadline = performance.now() + timeout
+    // Nothing may come between the look and the taking: of two newcomers only one finds the place free.
+    while (this.#active.has(id)) await this.yielded(id, deadline - performance.now())
     if (this.#isClosing) throw new UploadError('ERR_SERVER_SHUTDOWN', { retryAfter: 1_000 })
     const writer = new Active()
     this.#active.set(id, writer)

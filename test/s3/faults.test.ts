@@ -101,10 +101,14 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     const patient = await startNode(bucket, { preferredPartSize: 5 * MiB, requestTimeout: 60_000 })
     const bytes = someBytes(SIZE)
     const url = (await post(patient, { 'Upload-Length': String(SIZE) })).headers.get('Location')!
-    bucket.bucket.intercept = ({ operation, partNumber }) =>
-      operation === 'UploadPart' && partNumber === 3 ? { action: 'hang' } : undefined
+    let isStuck = false
+    bucket.bucket.intercept = ({ operation, partNumber }) => {
+      if (operation !== 'UploadPart' || partNumber !== 3) return undefined
+      isStuck = true
+      return { action: 'hang' }
+    }
     const stuck = patch(url, 0, bytes)
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    while (!isStuck) await new Promise((resolve) => setTimeout(resolve, 20))
     const started = performance.now()
     const told = await head(url)
     assert.ok(performance.now() - started < 4_000, 'the part has 1.5 s, not a minute')
