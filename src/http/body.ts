@@ -8,6 +8,9 @@ import type { Body, BodyEnd } from '../store/store.js'
 /** Bytes that may wait here before the sender is paused. */
 const HIGH_WATER = 256 * 1024
 
+/** Milliseconds; timers take any longer time for no time at all. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** How the queue steers the sender. */
 export interface Source {
   pause(): void
@@ -19,8 +22,10 @@ export class BodyQueue implements Body {
   ended: BodyEnd | undefined
   readonly #source: Source
   readonly #idleTimeout: number
-  readonly #chunks: Uint8Array[] = []
+  #chunks: Uint8Array[] = []
   #queued = 0
+  /** Bytes that came, and that may still be given. */
+  #came = 0
   #left: number
   /** Why the body will end, once the queue is empty. */
   #end: BodyEnd | undefined
@@ -36,14 +41,15 @@ export class BodyQueue implements Body {
   constructor(source: Source, length: number | undefined, limit: number, idleTimeout: number) {
     this.#source = source
     this.length = length
-    this.#left = limit
-    this.#idleTimeout = idleTimeout
+    this.#left = Math.min(limit, length ?? Number.POSITIVE_INFINITY)
+    this.#idleTimeout = Math.min(idleTimeout, LONGEST_TIMER)
   }
 
   /** Takes bytes from the sender. */
   push(chunk: Uint8Array): void {
     if (this.#end !== undefined || chunk.length === 0) return
     const taken = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk
+    this.#came += chunk.length
     this.#left -= taken.length
     if (taken.length > 0) {
       this.#chunks.push(taken)
@@ -54,37 +60,55 @@ export class BodyQueue implements Body {
     this.#wakeUp()
   }
 
-  /** No more comes. What came is still given. */
+  /** No more comes. What came is still given. A body that is shorter than it was announced did not come whole. */
   finish(end: BodyEnd): void {
     if (this.#end !== undefined) return
-    this.#end = end
-    clearTimeout(this.#timer)
+    this.#end = end === 'end' && this.#came < (this.length ?? 0) ? 'disconnected' : end
     this.#wakeUp()
   }
 
+  /** "At once": what waits here was given to nobody, so the client sends it again. */
   stop(): void {
+    if (this.#end !== undefined) return
+    this.#drop()
     this.finish('stopped')
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    this.#source.resume()
+    if (this.#end === undefined) this.#source.resume()
     try {
       for (;;) {
         const chunk = this.#chunks.shift()
         if (chunk !== undefined) {
-          const wasFull = this.#queued >= HIGH_WATER
-          this.#queued -= chunk.length
-          if (wasFull && this.#queued < HIGH_WATER && this.#end === undefined) this.#source.resume()
+          this.#took(chunk.length)
           yield chunk
         } else if (this.#end !== undefined) return
         else await this.#change()
       }
     } finally {
-      clearTimeout(this.#timer)
-      this.finish('stopped')
-      this.ended = this.#end
-      this.#source.pause()
+      this.#leave()
     }
+  }
+
+  #took(length: number): void {
+    const wasFull = this.#queued >= HIGH_WATER
+    this.#queued -= length
+    if (wasFull && this.#queued < HIGH_WATER && this.#end === undefined) this.#source.resume()
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer)
+    // Who leaves before the last chunk was not given the whole body, whatever has arrived.
+    if (this.#chunks.length > 0) this.#end = 'stopped'
+    this.finish('stopped')
+    this.#drop()
+    this.ended = this.#end
+    this.#source.pause()
+  }
+
+  #drop(): void {
+    this.#chunks = []
+    this.#queued = 0
   }
 
   #change(): Promise<void> {
@@ -95,12 +119,16 @@ export class BodyQueue implements Body {
     })
   }
 
-  /** One timer for the whole body: it looks whether the present wait has lasted too long, and else looks again. */
+  /**
+   * One timer for many waits: it looks whether the present one has lasted too long, and else looks again. While nobody
+   * waits there is none, so that a store which is stuck keeps no process alive.
+   */
   #watch(): void {
-    const waited = this.#wake === undefined ? 0 : performance.now() - this.#waitingSince
-    if (this.#end !== undefined) return
-    if (waited >= this.#idleTimeout) this.finish('timeout')
-    else this.#timer = setTimeout(() => this.#watch(), this.#idleTimeout - waited)
+    this.#timer = undefined
+    if (this.#wake === undefined) return
+    const left = this.#idleTimeout - (performance.now() - this.#waitingSince)
+    if (left <= 0) this.finish('timeout')
+    else this.#timer = setTimeout(() => this.#watch(), left)
   }
 
   #wakeUp(): void {

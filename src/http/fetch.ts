@@ -2,7 +2,7 @@
  * The adapter for Web-standard handlers, Request → Response: Hono, Next's route handlers, Bun, Deno, workers.
  * @module
  */
-import type { RequestHead } from '../protocol/message.js'
+import type { RequestHead, ResponseHead } from '../protocol/message.js'
 import { announcedLength, BodyQueue } from './body.js'
 import type { Content, Exchange, Serve } from './exchange.js'
 
@@ -10,6 +10,7 @@ import type { Content, Exchange, Serve } from './exchange.js'
 export function fetchHandler(target: { serve: Serve }): (request: Request) => Promise<Response> {
   return (request) =>
     new Promise((resolve, reject) => {
+      // What throws in here rejects, too.
       target.serve(exchangeOf(request, resolve)).catch(reject)
     })
 }
@@ -21,10 +22,22 @@ function exchangeOf(request: Request, respond: (response: Response) => void): Ex
     // A Response has no interim ones before it.
     inform: () => undefined,
     async answer(head, content) {
-      const hasBody = head.status !== 204 && head.status !== 304 && request.method !== 'HEAD'
-      const body = hasBody ? (content ? streamOf(content) : (head.text ?? null)) : null
-      respond(new Response(body, { status: head.status, headers: head.fields }))
+      respond(responseOf(request, head, content))
     },
+  }
+}
+
+function responseOf(request: Request, { status, fields, text }: ResponseHead, content: Content | undefined): Response {
+  const isEmpty = status === 204 || status === 304 || request.method === 'HEAD'
+  const stream = content && streamOf(content, announcedLength(fields['Content-Length']))
+  try {
+    if (!isEmpty) return new Response(stream ?? text ?? null, { status, headers: fields })
+    stream?.cancel().catch(() => undefined)
+    return new Response(null, { status, headers: fields })
+  } catch {
+    // A field that cannot be sent is a bug below; it must not leave the client without an answer.
+    stream?.cancel().catch(() => undefined)
+    return new Response(null, { status: 500 })
   }
 }
 
@@ -77,19 +90,26 @@ function bodyOf(request: Request, limit: number, idleTimeout: number): BodyQueue
   return queue
 }
 
-/** Content as a stream that reads ahead of nobody and stops when the client goes. */
-function streamOf(content: Content): ReadableStream<Uint8Array> {
+/** Content as a stream that reads ahead of nobody, stops when the client goes, and breaks if its length is not true. */
+function streamOf(content: Content, length: number | undefined): ReadableStream<Uint8Array> {
   const iterator = content[Symbol.asyncIterator]()
+  let left = length ?? Number.POSITIVE_INFINITY
+  const release = async (): Promise<void> => {
+    await iterator.return?.()
+  }
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await iterator.next()
+        left -= done ? 0 : value.length
+        if (left < 0 || (done && left > 0 && length !== undefined)) {
+          release().catch(() => undefined)
+          throw new Error('the content is not as long as its Content-Length')
+        }
         if (done) controller.close()
         else controller.enqueue(value)
       },
-      async cancel() {
-        await iterator.return?.()
-      },
+      cancel: release,
     },
     { highWaterMark: 0 },
   )

@@ -4,9 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { RequestHead, ResponseHead } from '../protocol/message.js'
+import type { RequestHead } from '../protocol/message.js'
 import { announcedLength, BodyQueue } from './body.js'
-import type { Content, Exchange, Serve } from './exchange.js'
+import type { Exchange, Serve } from './exchange.js'
+import { answer, inform } from './node-answer.js'
 
 /**
  * A listener for 'request', and for 'checkContinue' too: then a client that asks first sends no body that would be
@@ -17,36 +18,44 @@ export function nodeHandler(target: { serve: Serve }): (request: IncomingMessage
     // A connection may break at any time; who cares notices by other means.
     request.on('error', () => undefined)
     response.on('error', () => undefined)
-    target.serve(exchangeOf(request, response)).catch(() => response.destroy())
+    void run(target, request, response)
+  }
+}
+
+/** A bug below costs its connection, not the process. */
+async function run(target: { serve: Serve }, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    await target.serve(exchangeOf(request, response))
+  } catch {
+    response.destroy()
   }
 }
 
 function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
-  let expectsContinue = request.headers.expect?.toLowerCase() === '100-continue' && !wroteContinue(response)
+  let mustInvite = request.headers.expect?.toLowerCase() === '100-continue' && !wroteContinue(response)
+  let queue: BodyQueue | undefined
+  const source = {
+    pause: () => void request.pause(),
+    resume(): void {
+      // Only now is it certain that the body is wanted.
+      if (mustInvite) response.writeContinue()
+      mustInvite = false
+      request.resume()
+    },
+  }
   return {
     head: headOf(request),
     body(limit, idleTimeout) {
-      const source = { pause: () => request.pause(), resume: () => request.resume() }
-      const queue = new BodyQueue(
-        {
-          pause: source.pause,
-          resume() {
-            // Only now is it certain that the body is wanted.
-            if (expectsContinue) response.writeContinue()
-            expectsContinue = false
-            source.resume()
-          },
-        },
-        announcedLength(request.headers['content-length']),
-        limit,
-        idleTimeout,
-      )
+      queue = new BodyQueue(source, lengthOf(request), limit, idleTimeout)
       feed(request, queue)
       return queue
     },
     inform: (head) => inform(request, response, head),
-    answer: (head, content) =>
-      answer(request, response, head, content, expectsContinue).catch(() => void response.destroy()),
+    async answer(head, content) {
+      // What nobody read by now, nobody will.
+      queue?.stop()
+      await answer(request, response, head, content, !mustInvite)
+    },
   }
 }
 
@@ -67,96 +76,24 @@ function headOf(request: IncomingMessage): RequestHead {
   }
 }
 
+/** A request without either field has no body (RFC 9112, 6.3); HTTP/2 needs neither. */
+function lengthOf({ headers, httpVersionMajor }: IncomingMessage): number | undefined {
+  if (headers['transfer-encoding'] !== undefined) return undefined
+  return announcedLength(headers['content-length']) ?? (httpVersionMajor === 1 ? 0 : undefined)
+}
+
+/**
+ * The body came whole only if its 'end' was seen: a client that leaves takes with it what was received but not read
+ * yet, though the request counts as `complete`.
+ */
 function feed(request: IncomingMessage, queue: BodyQueue): void {
-  const gone = (): void => queue.finish(request.complete ? 'end' : 'disconnected')
-  if (request.destroyed && !request.complete) gone()
+  const gone = (): void => queue.finish('disconnected')
   request.on('data', (chunk: Buffer) => queue.push(chunk))
   request.on('end', () => queue.finish(request.complete ? 'end' : 'disconnected'))
   request.on('close', gone)
-  request.on('error', gone)
-  request.on('aborted', gone)
   // Nothing flows before somebody iterates.
   request.pause()
-}
-
-function inform(request: IncomingMessage, response: ServerResponse, head: ResponseHead): void {
-  if (response.headersSent || request.httpVersionMajor !== 1 || request.httpVersionMinor === 0) return
-  const lines = Object.entries(head.fields).map(([name, value]) => `${name}: ${value}\r\n`)
-  request.socket.write(`HTTP/1.1 ${head.status} \r\n${lines.join('')}\r\n`)
-}
-
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  head: ResponseHead,
-  content: Content | undefined,
-  neverContinued: boolean,
-): Promise<void> {
-  const text = head.text === undefined ? undefined : Buffer.from(head.text)
-  const fields = { ...head.fields }
-  const mayHaveContent = head.status >= 200 && head.status !== 204 && head.status !== 304 && request.method !== 'HEAD'
-  if (text || (!content && mayHaveContent)) fields['Content-Length'] = String(text?.length ?? 0)
-  // What is left of the body would be taken for the next request.
-  const unread = !request.complete
-  if (unread) fields.Connection = 'close'
-  response.writeHead(head.status, fields)
-  if (content && request.method !== 'HEAD') return send(response, content)
-  if (text && request.method !== 'HEAD') response.write(text)
-  if (unread && !neverContinued) await linger(request, response)
-  response.end()
-}
-
-/** Bytes and milliseconds for which the rest of an unwanted body is read and thrown away. */
-const LINGER_BYTES = 4 * 1024 * 1024
-const LINGER_TIME = 1_000
-
-/**
- * Closing a connection on a client that still sends makes it see a reset instead of the answer: so the answer goes out,
- * and what comes meanwhile is discarded, for a while.
- */
-function linger(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.flushHeaders()
-  return new Promise((resolve) => {
-    let discarded = 0
-    const timer = setTimeout(resolve, LINGER_TIME)
-    const done = (): void => {
-      clearTimeout(timer)
-      resolve()
-    }
-    request.removeAllListeners('data')
-    request.on('data', (chunk: Buffer) => {
-      discarded += chunk.length
-      if (discarded > LINGER_BYTES) done()
-    })
-    request.on('end', done)
-    request.on('close', done)
-    if (request.destroyed || request.complete) done()
-    request.resume()
-  })
-}
-
-/** Sends content at the client's pace. If it breaks midway the connection does too, so that nobody takes it for whole. */
-async function send(response: ServerResponse, content: Content): Promise<void> {
-  try {
-    for await (const chunk of content) {
-      if (response.destroyed) return
-      if (!response.write(chunk)) await drained(response)
-    }
-    response.end()
-  } catch {
-    response.destroy()
-  }
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-    if (response.destroyed) done()
-  })
+  // Somebody before us (a body parser) read it all; unless there was nothing to read, those bytes are lost.
+  if (request.readableEnded) queue.finish(queue.length === 0 ? 'end' : 'disconnected')
+  else if (request.destroyed) gone()
 }

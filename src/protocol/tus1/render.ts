@@ -60,7 +60,7 @@ export function renderFailure(error: UploadError, head: RequestHead, context: Re
   const fields: Record<string, string> = { ...common(), 'Cache-Control': 'no-store' }
   if (offset !== undefined) fields['Upload-Offset'] = String(offset)
   if (retryAfter !== undefined) fields['Retry-After'] = String(Math.max(0, Math.ceil(retryAfter / 1000)))
-  if (allow !== undefined) fields.Allow = allow.join(', ')
+  if (allow !== undefined) fields.Allow = allow.filter((method) => isOffered(method, context)).join(', ')
   // "MUST respond with the 412 status and MUST include the Tus-Version header" (tus 1.0.0, Tus-Resumable).
   if (code === 'ERR_UNSUPPORTED_VERSION') fields['Tus-Version'] = VERSION
   if (code === 'ERR_MAX_SIZE_EXCEEDED' && context.maxSize !== undefined) {
@@ -70,3 +70,7 @@ export function renderFailure(error: UploadError, head: RequestHead, context: Re
   fields['Content-Type'] = 'text/plain; charset=utf-8'
   return { status, fields, text: `${code}: ${error.message}\n` }
 }
+
+/** DELETE is the one method that an extension brings. */
+const isOffered = (method: string, { extensions }: RenderContext): boolean =>
+  method !== 'DELETE' || extensions.includes('termination')
