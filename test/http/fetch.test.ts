@@ -123,4 +123,109 @@ describe('fetch', () => {
     assert.equal((await handle(serve(200), undefined, { method: 'HEAD' })).body, null)
     assert.equal((await handle(serve(204))).status, 204)
   })
+
+  test('a body that ends before its announced length did not come whole', async () => {
+    const init = { method: 'PATCH', body: 'abc', headers: { 'Content-Length': '10' } }
+    assert.equal(await (await handle(tell, undefined, init)).text(), '3 disconnected')
+  })
+
+  test('a body whose stream fails ends as "disconnected", with what came', async () => {
+    let pulls = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) =>
+        pulls++ === 0 ? controller.enqueue(new Uint8Array(7)) : controller.error(new Error('cut')),
+    })
+    assert.equal(
+      await (await handle(tell, undefined, { method: 'PATCH', body, duplex: 'half' })).text(),
+      '7 disconnected',
+    )
+  })
+
+  test('a client that is gone already gives nothing', async () => {
+    const init = { method: 'PATCH', body: 'abc', signal: AbortSignal.abort() }
+    assert.equal(await (await handle(tell, undefined, init)).text(), '0 disconnected')
+  })
+
+  test('a stream is read no faster than the store takes it', async () => {
+    let pulls = 0
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          pulls++
+          controller.enqueue(new Uint8Array(64 * 1024))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const stop = new AbortController()
+    const serve = async (exchange: Exchange): Promise<void> => {
+      const body = exchange.body(Number.POSITIVE_INFINITY, 5_000)
+      await body[Symbol.asyncIterator]().next()
+      await sleep(50)
+      stop.abort()
+      await exchange.answer({ status: 204, fields: {} })
+    }
+    await handle(serve, undefined, { method: 'PATCH', body, duplex: 'half', signal: stop.signal })
+    assert.ok(pulls <= 7, `${pulls} chunks of 64 KiB were read`)
+  })
+
+  for (const [rule, size] of [
+    ['short', 10],
+    ['long', 200],
+  ] as const) {
+    test(`content that is too ${rule} for its Content-Length breaks`, async () => {
+      async function* content(): AsyncIterable<Uint8Array> {
+        yield new Uint8Array(size)
+      }
+      const answer = await handle((exchange) =>
+        exchange.answer({ status: 200, fields: { 'Content-Length': '100' } }, content()),
+      )
+      await assert.rejects(answer.arrayBuffer())
+    })
+  }
+
+  test('content that fails midway breaks the answer', async () => {
+    async function* content(): AsyncIterable<Uint8Array> {
+      yield new Uint8Array(10)
+      throw new Error('the store broke')
+    }
+    const answer = await handle((exchange) => exchange.answer({ status: 200, fields: {} }, content()))
+    await assert.rejects(answer.arrayBuffer(), /the store broke/)
+  })
+
+  test('content that HEAD does not want is told so', async () => {
+    let isReturned = false
+    const content = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false as const, value: new Uint8Array(1) }),
+        async return() {
+          isReturned = true
+          return { done: true as const, value: undefined }
+        },
+      }),
+    }
+    const serve = (exchange: Exchange) => exchange.answer({ status: 200, fields: {} }, content)
+    assert.equal((await handle(serve, undefined, { method: 'HEAD' })).body, null)
+    assert.equal(isReturned, true)
+  })
+
+  test('a field that cannot be sent is answered with 500, and answer() does not reject', async () => {
+    const serve = (exchange: Exchange) => exchange.answer({ status: 200, fields: { 'X-A': 'a\r\nb' }, text: 'x' })
+    assert.equal((await handle(serve)).status, 500)
+  })
+
+  for (const [rule, serve] of [
+    ['before it waits', (): Promise<void> => assert.fail('a bug')],
+    ['later', async (): Promise<void> => assert.fail('a bug')],
+  ] as const) {
+    test(`a serve that throws ${rule} rejects`, () => assert.rejects(handle(serve), /a bug/))
+  }
+
+  test('an interim answer does nothing', async () => {
+    const serve = (exchange: Exchange): Promise<void> => {
+      exchange.inform({ status: 104, fields: {} })
+      return exchange.answer({ status: 204, fields: {} })
+    }
+    assert.equal((await handle(serve)).status, 204)
+  })
 })

@@ -97,10 +97,10 @@ describe('node:http', () => {
   })
 
   test('a store that does not read pauses the client', async () => {
-    let release = (): void => undefined
+    const patience = new AbortController()
     const port = await listen(async (exchange) => {
       const body = exchange.body(Number.POSITIVE_INFINITY, 60_000)
-      for await (const _ of body) await new Promise<void>((resolve) => (release = resolve))
+      for await (const _ of body) await sleep(60_000, undefined, { signal: patience.signal })
     })
     const { socket } = raw(port)
     socket.write(request('PATCH', 100 * MiB))
@@ -110,7 +110,7 @@ describe('node:http', () => {
     assert.ok(socket.writableLength > 0 || sent < 100, `${sent} MiB went through`)
     assert.ok(socket.bytesWritten - socket.writableLength < 20 * MiB, 'most of it waits at the client')
     socket.destroy()
-    release()
+    patience.abort()
   })
 
   test('a body is invited only when somebody wants it (Expect: 100-continue)', async () => {

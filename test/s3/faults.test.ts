@@ -38,9 +38,10 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     node = await startNode(bucket, store)
     impatient = await startNode(bucket, { ...store, requestTimeout: 1_500 })
   })
+  const closing: Node[] = []
   after(async () => {
-    await node.close()
-    await impatient.close()
+    bucket.bucket.intercept = undefined
+    for (const open of [node, impatient, ...closing]) await open.close()
     await bucket.close()
   })
 
@@ -99,6 +100,7 @@ describe('a failed part in the middle of an upload with others in flight', () =>
 
   test('a part that S3 never takes holds up nobody who asks for the offset', async () => {
     const patient = await startNode(bucket, { preferredPartSize: 5 * MiB, requestTimeout: 60_000 })
+    closing.push(patient)
     const bytes = someBytes(SIZE)
     const url = (await post(patient, { 'Upload-Length': String(SIZE) })).headers.get('Location')!
     let isStuck = false
@@ -117,7 +119,6 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     bucket.bucket.intercept = undefined
     assert.equal((await patch(url, 10 * MiB, bytes.subarray(10 * MiB))).status, 204)
     assert.equal((await bucket.object(idOf(url))).sha256, sha256(bytes))
-    await patient.close()
   })
 
   test('a multipart upload that S3 dropped is 410 with the reason, never "complete"', async () => {

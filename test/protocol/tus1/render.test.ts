@@ -130,6 +130,16 @@ test('tus: a failure has the sentence of the case, where there is one', () => {
   const error = new UploadError('ERR_UPLOAD_GONE', { message: 'It was terminated.' })
   assert.equal(tus1.renderFailure(error, headOf(), context).text, 'ERR_UPLOAD_GONE: It was terminated.\n')
 })
+const UPLOAD_METHODS = ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS']
+for (const [rule, extensions, allow] of [
+  ['DELETE is allowed where termination is offered', ['creation', 'termination'], 'HEAD, GET, PATCH, DELETE, OPTIONS'],
+  ['DELETE is not allowed where termination is not offered', ['creation'], 'HEAD, GET, PATCH, OPTIONS'],
+] as const) {
+  test(`tus: ${rule}`, () => {
+    const error = new UploadError('ERR_METHOD_NOT_ALLOWED', { allow: UPLOAD_METHODS })
+    assert.equal(tus1.renderFailure(error, headOf(), { ...context, extensions }).fields.Allow, allow)
+  })
+}
 test('tus: the size limit is not told where there is none', () => {
   const error = new UploadError('ERR_MAX_SIZE_EXCEEDED')
   const { fields } = tus1.renderFailure(error, headOf(), { ...context, maxSize: undefined })
