@@ -64,6 +64,8 @@ export class BodyQueue implements Body {
   finish(end: BodyEnd): void {
     if (this.#end !== undefined) return
     this.#end = end === 'end' && this.#came < (this.length ?? 0) ? 'disconnected' : end
+    // Also if the store is stuck and never comes back for the end.
+    clearTimeout(this.#timer)
     this.#wakeUp()
   }
 
