@@ -26,8 +26,8 @@ interface Origin {
 
 /** Milliseconds without a sign of life after which a holder that cannot be asked for counts as dead. */
 const LEASE = 60_000
-/** Milliseconds within which a lock that was just created gets its text. */
-const WRITING = 10_000
+/** Milliseconds within which a lock that was just created gets its text: without it, it then counts as left behind. */
+export const WRITING = 10_000
 
 let ours: Promise<Origin | undefined> | undefined
 

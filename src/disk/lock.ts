@@ -14,7 +14,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UploadError } from '../errors.js'
 import { codeOf, isMissing, type Paths, temporaryOf } from './files.js'
-import { type Holder, identity, mayLive } from './holder.js'
+import { type Holder, identity, mayLive, WRITING } from './holder.js'
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const CONTENDER_INTERVAL = 50
@@ -86,19 +86,27 @@ async function take(path: string, holder: Holder, now = Number.NEGATIVE_INFINITY
 }
 
 async function createExclusively(path: string, holder: Holder): Promise<FileHandle | undefined> {
+  const began = performance.now()
   const file = await open(path, 'wx').catch((error) => {
     if (codeOf(error) === 'EEXIST') return undefined
     throw error
   })
+  if (file === undefined) return undefined
+  // Nobody else may have it before WRITING is over; half of that leaves room for clocks that differ.
+  const isInTime = (): boolean => performance.now() - began < WRITING / 2
   try {
-    await file?.writeFile(JSON.stringify(holder))
+    await file.writeFile(JSON.stringify(holder))
+    if (isInTime()) return file
+    // Somebody may be taking it over: it is given up through the open file, since the name may be theirs by now.
+    await file.truncate(0)
   } catch (error) {
-    // A full disk takes the name and not the text. Nobody else may have it before WRITING is over.
-    await file?.close()
-    await rm(path, { force: true })
+    // A full disk takes the name and not the text.
+    if (isInTime()) await rm(path, { force: true })
+    await file.close()
     throw error
   }
-  return file
+  await file.close()
+  return undefined
 }
 
 interface Found extends Partial<Holder> {
@@ -195,8 +203,11 @@ export class Lock {
 
   /** Before bytes are written: cheap. @throws UploadError ERR_CONFLICT if the lock may have been taken over */
   mayWrite(): void {
-    const wasSilent = this.#timer !== undefined && performance.now() - this.#lastSign > FENCE
-    if (this.#isLost || wasSilent) throw new UploadError('ERR_CONFLICT')
+    if (this.#isLost || this.#wasSilent) throw new UploadError('ERR_CONFLICT')
+  }
+
+  get #wasSilent(): boolean {
+    return this.#timer !== undefined && performance.now() - this.#lastSign > FENCE
   }
 
   /** Before a commit: looks at the file. @throws UploadError ERR_CONFLICT if somebody else holds it now */
@@ -210,8 +221,11 @@ export class Lock {
     if (this.#isReleased) return
     this.#isReleased = true
     clearInterval(this.#timer)
+    const wasSilent = this.#wasSilent
     await this.#looking
+    // Somebody may be taking it over just now: not by name, see createExclusively.
+    if (wasSilent) await this.#file.truncate(0).catch(() => undefined)
     await this.#file.close()
-    if (await this.#isHeld()) await rm(this.#paths.lock, { force: true })
+    if (!wasSilent && (await this.#isHeld())) await rm(this.#paths.lock, { force: true })
   }
 }

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathsOf } from '../../src/disk/files.js'
 import { type Holder, identity } from '../../src/disk/holder.js'
-import { acquire } from '../../src/disk/lock.js'
+import { acquire, type Lock } from '../../src/disk/lock.js'
 import { folderFor } from './support/folder.js'
+import { handlePrototype } from './support/handles.js'
 
 const token = (): string => randomBytes(16).toString('hex')
 
@@ -44,6 +46,25 @@ test('of many contenders for the lock of a dead holder, one has it at a time', a
     await Promise.all(Array.from({ length: 20 }, contend))
     assert.deepEqual(readdirSync(directory), [])
   }
+})
+
+test('who saw the dead holder before another one took its lock over does not take it over again', async (context) => {
+  const directory = await folderFor(context)
+  const paths = pathsOf(directory, 'x')
+  writeFileSync(paths.lock, JSON.stringify(await deadHolder()))
+  const prototype = await handlePrototype()
+  const { readFile } = prototype
+  let faster: Lock | undefined
+  context.mock.method(prototype, 'readFile', async function (this: FileHandle, encoding: 'utf8') {
+    const text = await readFile.call(this, encoding)
+    context.mock.restoreAll()
+    faster = await acquire(paths, { timeout: 500 })
+    return text
+  })
+  await assert.rejects(acquire(paths, { timeout: 300 }), { code: 'ERR_UPLOAD_LOCKED' })
+  await faster?.mustHold()
+  await faster?.release()
+  assert.deepEqual(readdirSync(directory), [])
 })
 
 test('a lock of a process with the same ID that started at another time is stale', async (context) => {
@@ -87,4 +108,46 @@ test('a holder shows that it lives', async (context) => {
   const { mtimeMs } = statSync(paths.lock)
   assert.ok(Date.now() - mtimeMs < 5_000)
   await lock.release()
+})
+
+/** Makes the process stand still for so long, as far as its clock tells; to be called as often as it does. */
+function clockOf(context: TestContext): (seconds: number) => void {
+  const now = performance.now.bind(performance)
+  let skipped = 0
+  context.mock.method(performance, 'now', () => now() + skipped)
+  return (seconds) => {
+    skipped += seconds * 1_000
+  }
+}
+
+test('who took too long to write its name into a lock does not have it: it may be taken over', async (context) => {
+  const paths = pathsOf(await folderFor(context), 'x')
+  const skip = clockOf(context)
+  const prototype = await handlePrototype()
+  const { writeFile } = prototype
+  context.mock.method(
+    prototype,
+    'writeFile',
+    function (this: FileHandle, ...args: Parameters<FileHandle['writeFile']>) {
+      skip(11)
+      return writeFile.apply(this, args)
+    },
+  )
+  await assert.rejects(acquire(paths, { timeout: 12_000 }), { code: 'ERR_UPLOAD_LOCKED' })
+  assert.equal(readFileSync(paths.lock, 'utf8'), '', 'nobody has it, and it is not removed by name')
+  context.mock.restoreAll()
+  aged(paths.lock, 11)
+  await (await acquire(paths, { timeout: 1_000 })).release()
+})
+
+test('a holder that stood still for long writes no more, and does not remove what may be the lock of another', async (context) => {
+  const paths = pathsOf(await folderFor(context), 'x')
+  const skip = clockOf(context)
+  const lock = await acquire(paths, { timeout: 500 })
+  lock.watch(() => undefined)
+  lock.mayWrite()
+  skip(31)
+  assert.throws(() => lock.mayWrite(), { code: 'ERR_CONFLICT' })
+  await lock.release()
+  assert.equal(readFileSync(paths.lock, 'utf8'), '')
 })
