@@ -7,6 +7,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData } from './files.js'
+import { corrupt } from './load.js'
 import type { Lock } from './lock.js'
 import type { DiskRecord } from './record.js'
 import type { DiskUpload } from './upload.js'
@@ -43,15 +44,13 @@ export async function append(upload: DiskUpload, lock: Lock, body: Body, options
  */
 export async function truncateTo(file: FileHandle, offset: number): Promise<void> {
   const { size } = await file.stat()
-  if (size < offset) {
-    throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`the file has ${size} of ${offset} bytes`) })
-  }
+  if (size < offset) throw corrupt(`the file has ${size} of ${offset} bytes`)
   if (size > offset) await file.truncate(offset)
 }
 
 /** A record of tusd takes the file's size for the offset. Ours must stand before bytes come that are not committed. */
 async function adopt(upload: DiskUpload, lock: Lock, file: FileHandle): Promise<void> {
-  if (upload.context.fsync === 'commit') await file.datasync()
+  if (upload.context.fsync === 'commit') await upload.sync(file, lock)
   await upload.commit(lock, {})
 }
 
@@ -69,6 +68,8 @@ class Append {
   #queue: Promise<void> = Promise.resolve()
   #lastCommit = performance.now()
   #failure: unknown
+  /** What is in the file beyond the committed offset may not be on the disk, and no later sync would tell. */
+  #isDoubtful = false
 
   constructor(upload: DiskUpload, lock: Lock, file: FileHandle, body: Body, options: AppendOptions) {
     this.#upload = upload
@@ -138,6 +139,8 @@ class Append {
     const { length, offset } = this.#upload.record
     const isDeclaredDone = this.#options.completes === true && this.#body.ended === 'end'
     if (this.#written === length || (length === undefined && isDeclaredDone)) {
+      const { size } = await this.#file.stat()
+      if (size !== this.#written) throw corrupt(`the file has ${size} bytes, not the ${this.#written} that came`)
       await this.#commit({ length: this.#written, ...this.#upload.completion() }, true)
     } else if (this.#written > offset || this.#upload.isNew) {
       await this.#commit({})
@@ -147,7 +150,11 @@ class Append {
   async #commit(changes: Partial<DiskRecord>, finishes = false): Promise<void> {
     const { fsync } = this.#upload.context
     const written = this.#written
-    if (fsync === 'commit' || (fsync === 'finish' && finishes)) await this.#file.datasync()
+    if (fsync === 'commit' || (fsync === 'finish' && finishes)) {
+      this.#isDoubtful = true
+      await this.#upload.sync(this.#file, this.#lock)
+      this.#isDoubtful = false
+    }
     await this.#upload.commit(this.#lock, { offset: written, ...changes })
     this.#lastCommit = performance.now()
     this.#options.onCommit?.(written)
@@ -156,7 +163,8 @@ class Append {
   /** After a failure, bytes that did reach the file still count; if not even the record can be written, they do not. */
   async #saveWhatCounts(): Promise<void> {
     const isLost = this.#failure instanceof UploadError
-    if (!isLost && this.#written > this.#upload.record.offset) await this.#commit({}).catch(() => undefined)
+    if (isLost || this.#isDoubtful || this.#written <= this.#upload.record.offset) return
+    await this.#commit({}).catch(() => undefined)
   }
 }
 

@@ -24,18 +24,23 @@ export function pathsOf(directory: string, id: string): Paths {
   return { data, record: `${data}.info`, lock: `${data}.lock`, yield: `${data}.yield` }
 }
 
-/** Bytes of a name in most file systems, less the longest that we add: `.lock.` and a token of 32. */
-const MAX_NAME_BYTES = 255 - 40
-
 /**
- * Whether an ID may become a path: segments of harmless characters joined by single slashes, none of them beginning
- * with a dot, none that would be another upload's record or lock. `:`, `*` and quotes are no names on some systems.
+ * Bytes of a name in most file systems, less the longest that we add: a temporary file beside a lock that three
+ * contenders died over, one after the other (see lock.ts).
  */
+const MAX_NAME_BYTES = 255 - '.lock'.length - 3 * (1 + 32) - '.tmp'.length
+
+/** A segment of an ID: none begins with a dot. On Windows, `:` opens a hidden stream and `*` is no name. */
+const SEGMENT =
+  process.platform === 'win32' ? /^[\w~+=@,!$()'-][\w.~+=@,!$()'-]*(?<!\.)$/ : /^[\w~+=@,:!$()'*-][\w.~+=@,:!$()'*-]*$/
+
+/** What is, or may look like, a file of another upload. */
+const RESERVED = /\.(info|lock|yield|tmp)(\.|$)/i
+
+/** Whether an ID may become a path: segments of harmless characters joined by single slashes. */
 export function isUsableId(id: string): boolean {
-  if (!/^[A-Za-z0-9_~+=@,!$()-][A-Za-z0-9._~+=@,!$()-]*(\/[A-Za-z0-9_~+=@,!$()-][A-Za-z0-9._~+=@,!$()-]*)*$/.test(id))
-    return false
   if (id.length > 1_024) return false
-  return id.split('/').every((name) => name.length <= MAX_NAME_BYTES && !/\.(info|lock|yield|tmp)(\.|$)/i.test(name))
+  return id.split('/').every((name) => name.length <= MAX_NAME_BYTES && SEGMENT.test(name) && !RESERVED.test(name))
 }
 
 /** The code of a failed system call, if it is one. */
@@ -59,15 +64,35 @@ export function asDiskFailure(error: unknown, offset?: number): UploadError {
   return new UploadError('ERR_STORE_UNAVAILABLE', { cause: error, retryAfter: 1_000, ...known })
 }
 
-/** Opens the data file for writing at positions, and makes it if there is none. */
-export function openData(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | constants.O_CREAT, 0o666)
+/**
+ * Opens the data file for writing at positions, and makes it if there is none.
+ * @throws UploadError ERR_CONFLICT if the name is that of a folder which other IDs need
+ */
+export async function openData(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o666)
+  } catch (error) {
+    throw codeOf(error) === 'EISDIR' ? new UploadError('ERR_CONFLICT', { cause: error }) : error
+  }
 }
 
-/** Makes the folder of an ID that has slashes. */
-export async function makeFolderOf(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+/**
+ * Makes a folder at or below the root.
+ * @param durable folders whose names survive a power failure, for all this process knows: those that are made are
+ *   added. Undefined if no name needs to.
+ */
+export async function makeFolder(folder: string, root: string, durable: Set<string> | undefined): Promise<void> {
+  const made = await mkdir(folder, { recursive: true })
+  if (durable === undefined || (made === undefined && durable.has(folder))) return
+  const top = made !== undefined && root.startsWith(made) ? dirname(made) : root
+  // Also above what was made here: another process may have made the rest, and not synced it yet.
+  for (let at = folder; at !== top; at = dirname(at)) await syncFolder(dirname(at))
+  if (durable.size >= MAX_DURABLE) durable.clear()
+  durable.add(folder)
 }
+
+/** Folders remembered; forgetting them costs a sync each. */
+const MAX_DURABLE = 10_000
 
 /** Where the holder of a lock writes what will replace the record. Whoever takes the lock over removes it. */
 export const temporaryOf = (lock: string, token: string): string => `${lock}.${token}.tmp`

@@ -24,8 +24,13 @@ export interface DiskRecord {
   completedAt: number | undefined
 }
 
-/** A record that tusd's filestore wrote has no committed offset: there, the size of the data file is the offset. */
-export type DecodedRecord = { record: DiskRecord; isForeign: boolean }
+export interface DecodedRecord {
+  record: DiskRecord
+  /** tusd's filestore wrote it. It has no committed offset: there, the size of the data file is the offset. */
+  isForeign: boolean
+  /** tusd joined it from other uploads. */
+  isJoined: boolean
+}
 
 type Own = Omit<DiskRecord, keyof CommonRecord>
 type Info = FileInfo<Own>
@@ -37,11 +42,11 @@ export const encodeRecord = (record: DiskRecord, storage: Record<string, string>
 export function decodeRecord(text: string): DecodedRecord {
   const info = parse(text)
   const own = info.Holdfast
-  if (own === undefined) return { record: foreign(info), isForeign: true }
+  if (own === undefined) return { record: foreign(info), isForeign: true, isJoined: info.IsFinal === true }
   if (own.version > VERSION) throw new Error(`the record was written by a later version of Holdfast (${own.version})`)
   if (typeof own.commit !== 'string' || !STATES.includes(own.state)) throw new Error('the record is damaged')
   const { version: _, ...rest } = own
-  return { record: { ...OPTIONAL, ...rest, ...common(info) }, isForeign: false }
+  return { record: { ...OPTIONAL, ...rest, ...common(info) }, isForeign: false, isJoined: false }
 }
 
 const STATES: readonly UploadState[] = ['open', 'completing', 'complete', 'failed']
@@ -60,7 +65,7 @@ function common(info: Info) {
 
 /** What tusd does not know is filled in when the record is first committed here. */
 function foreign(info: Info): DiskRecord {
-  if (info.IsPartial || info.IsFinal) throw new Error('partial and final uploads of tusd are not taken over')
+  if (info.IsPartial) throw new Error('a partial upload of tusd cannot be joined here, so it is not taken over')
   return { ...OPTIONAL, ...common(info), commit: '', state: 'open', createdAt: 0 }
 }
 

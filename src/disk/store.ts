@@ -5,13 +5,14 @@
  * @module
  */
 import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
 import type { CreateOptions, Store, UploadHandle } from '../store/store.js'
-import { asDiskFailure, codeOf, type Fsync, isMissing, isUsableId, makeFolderOf, pathsOf } from './files.js'
+import { asDiskFailure, codeOf, type Fsync, isMissing, isUsableId, makeFolder, pathsOf } from './files.js'
+import { readRecord } from './load.js'
 import type { DiskRecord } from './record.js'
-import { type DiskContext, DiskUpload, readRecord } from './upload.js'
+import { type DiskContext, DiskUpload } from './upload.js'
 
 export interface DiskStoreOptions {
   /** Where the files are. Made if it is missing. */
@@ -20,8 +21,9 @@ export interface DiskStoreOptions {
   maxObjectSize?: number | undefined
   /**
    * When bytes are forced to the disk. `commit`: before each is acknowledged, so that they survive a power failure.
-   * `finish`: when the upload is finished; until then they survive a crash of the process, not of the machine.
-   * `never`: the system decides. Default: `commit`.
+   * `finish`: when the upload is finished; a power failure before that can cost all of it, and where the file system
+   * leaves zeros in place of bytes, an upload that then goes on holds them. `never`: the system decides; a power
+   * failure can cost finished uploads of the last minute as well. All survive a crash of the process. Default: `commit`.
    */
   fsync?: Fsync | undefined
   /** Milliseconds to wait for another process that writes the same upload. Default: 5,000. */
@@ -37,6 +39,7 @@ export class DiskStore implements Store {
   readonly maxObjectSize: number | undefined
   readonly #directory: string
   readonly #context: DiskContext
+  readonly #durable: Set<string> | undefined
 
   /** @throws UploadError ERR_INVALID_OPTIONS, naming the option */
   constructor({ directory, maxObjectSize, fsync = 'commit', lockTimeout = 5_000, now = Date.now }: DiskStoreOptions) {
@@ -52,6 +55,7 @@ export class DiskStore implements Store {
     )
     this.#directory = resolve(directory)
     this.maxObjectSize = maxObjectSize
+    this.#durable = fsync === 'never' ? undefined : new Set()
     this.#context = { fsync, maxObjectSize, lockTimeout, now, running: new Set() }
   }
 
@@ -61,7 +65,7 @@ export class DiskStore implements Store {
       throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
     }
     const paths = pathsOf(this.#directory, upload.id)
-    await makeFolderOf(paths.data).catch((error) => {
+    await makeFolder(dirname(paths.data), this.#directory, this.#durable).catch((error) => {
       const isTaken = upload.id.includes('/') && (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR')
       // Another upload has the name of a folder that this one needs.
       throw isTaken ? new UploadError('ERR_CONFLICT', { cause: error }) : asDiskFailure(error)

@@ -4,24 +4,17 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { open, readFile, rm, stat } from 'node:fs/promises'
+import { type FileHandle, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
 import { append, truncateTo } from './append.js'
-import {
-  asDiskFailure,
-  type Fsync,
-  isMissing,
-  openData,
-  type Paths,
-  replaceFile,
-  syncFolder,
-  temporaryOf,
-} from './files.js'
+import { asDiskFailure, type Fsync, openData, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
+import { isForeign, readRecord } from './load.js'
 import { acquire, type Lock } from './lock.js'
-import { type DecodedRecord, type DiskRecord, decodeRecord, encodeRecord, infoOf, isWhole } from './record.js'
+import { contentOf } from './read.js'
+import { type DiskRecord, encodeRecord, infoOf, isWhole } from './record.js'
 
 export interface DiskContext {
   fsync: Fsync
@@ -32,12 +25,6 @@ export interface DiskContext {
   /** What holds a lock now, for closing. */
   running: Set<Promise<void>>
 }
-
-/** Bytes that one read takes from the file. */
-const READ = 256 * 1024
-
-/** Begins what stands for the commit of a record that tusd wrote. */
-const FOREIGN = 'tusd-'
 
 export class DiskUpload implements UploadHandle {
   readonly context: DiskContext
@@ -63,7 +50,7 @@ export class DiskUpload implements UploadHandle {
 
   /** The record is still the one that tusd wrote. */
   get isForeign(): boolean {
-    return this.#record.commit.startsWith(FOREIGN)
+    return isForeign(this.#record)
   }
 
   get info(): UploadInfo {
@@ -103,7 +90,7 @@ export class DiskUpload implements UploadHandle {
       const file = await openData(this.paths.data)
       try {
         await truncateTo(file, this.#record.offset)
-        if (this.context.fsync !== 'never') await file.datasync()
+        if (this.context.fsync !== 'never') await this.sync(file, lock)
       } finally {
         await file.close()
       }
@@ -119,15 +106,7 @@ export class DiskUpload implements UploadHandle {
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     if (this.#record.state === 'failed') throw this.#gone()
     if (this.#record.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    const { offset } = this.#record
-    try {
-      const { size } = await stat(this.paths.data)
-      if (size !== offset) throw corrupt(`the file has ${size} bytes, not the ${offset} that were completed`)
-    } catch (error) {
-      if (isMissing(error)) throw corrupt('the file is missing', error)
-      throw asDiskFailure(error)
-    }
-    return bytesOf(this.paths.data, range ?? { first: 0, last: offset - 1 })
+    return contentOf(this.paths, this.#record, range)
   }
 
   async declareLength(length: number): Promise<void> {
@@ -149,11 +128,30 @@ export class DiskUpload implements UploadHandle {
           await this.commit(lock, { state: 'failed', failure: 'The upload was terminated.', completedAt: undefined })
         }
         await rm(this.paths.data, { force: true })
+        // The wish of a contender that died: nobody would come to remove it.
+        await rm(this.paths.yield, { force: true })
       })
       await rm(this.paths.record, { force: true })
       if (this.context.fsync !== 'never') await syncFolder(dirname(this.paths.record))
     } catch (error) {
       throw asDiskFailure(error)
+    }
+  }
+
+  /**
+   * Forces the bytes to the disk. Linux tells once of bytes that it could not write, and then takes them for written:
+   * after a failure a second attempt proves nothing. Bytes that were committed without having been synced are lost
+   * then, and with them the upload.
+   */
+  async sync(file: FileHandle, lock: Lock): Promise<void> {
+    try {
+      await file.datasync()
+    } catch (error) {
+      if (this.context.fsync === 'finish' && this.#record.offset > 0) {
+        const failure = 'The disk could not keep the bytes of this upload.'
+        await this.commit(lock, { state: 'failed', failure }).catch(() => undefined)
+      }
+      throw error
     }
   }
 
@@ -218,67 +216,4 @@ export class DiskUpload implements UploadHandle {
     const { failure } = this.#record
     return new UploadError('ERR_UPLOAD_GONE', failure ? { message: failure } : {})
   }
-}
-
-/**
- * The committed record; undefined if there is none.
- * @throws UploadError ERR_STORE_CORRUPT if the file is no record of this upload · ERR_STORE_UNAVAILABLE
- */
-export async function readRecord(paths: Paths, id: string): Promise<DiskRecord | undefined> {
-  let text: string
-  try {
-    text = await readFile(paths.record, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw asDiskFailure(error)
-  }
-  const { record, isForeign } = decoded(text)
-  if (record.id !== id) throw corrupt('the record is of another upload')
-  return isForeign ? foreign(record, paths) : record
-}
-
-function decoded(text: string): DecodedRecord {
-  try {
-    return decodeRecord(text)
-  } catch (error) {
-    throw corrupt('the record cannot be read', error)
-  }
-}
-
-/**
- * A record of tusd tells neither offset nor commit. The data file's size is the offset there, and its size and time
- * stand for the commit, so that bytes which tusd still adds are noticed.
- */
-async function foreign(record: DiskRecord, paths: Paths): Promise<DiskRecord> {
-  const [data, info] = await Promise.all([stat(paths.data), stat(paths.record)]).catch((error) => {
-    throw isMissing(error) ? corrupt('the file is missing', error) : asDiskFailure(error)
-  })
-  const { size } = data
-  if (size > (record.length ?? size)) throw corrupt(`the file has ${size} bytes, more than the upload's length`)
-  const completedAt = Math.floor(data.mtimeMs)
-  const commit = `${FOREIGN}${size.toString(16)}-${completedAt.toString(16)}`
-  const known = { ...record, offset: size, commit, createdAt: Math.min(Math.floor(info.mtimeMs), completedAt) }
-  return size === record.length ? { ...known, state: 'complete', completedAt } : known
-}
-
-async function* bytesOf(path: string, { first, last }: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
-  if (last < first) return
-  const file = await open(path, 'r').catch((error) => {
-    throw isMissing(error) ? corrupt('the file is missing', error) : asDiskFailure(error)
-  })
-  try {
-    for (let at = first; at <= last; ) {
-      const buffer = Buffer.allocUnsafeSlow(Math.min(READ, last - at + 1))
-      const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, at)
-      if (bytesRead === 0) throw corrupt(`the file ends at byte ${at}`)
-      yield buffer.subarray(0, bytesRead)
-      at += bytesRead
-    }
-  } finally {
-    await file.close()
-  }
-}
-
-function corrupt(detail: string, cause?: unknown): UploadError {
-  return new UploadError('ERR_STORE_CORRUPT', { cause: new Error(detail, { cause }) })
 }

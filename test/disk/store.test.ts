@@ -9,7 +9,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { DiskStore, type DiskStoreOptions } from '../../src/disk/index.js'
 import { bodyOf, seededBytes } from '../support/body.js'
@@ -56,6 +57,19 @@ test('an upload that tusd finished is complete here, with an entity tag that sta
   assert.equal(info.state, 'complete')
   assert.match(info.etag!, /^"[^"]+"$/)
   assert.equal((await store.open('from-tusd')).info.etag, info.etag)
+})
+
+test('an upload that tusd joined from others is complete here once it has all bytes', async (context) => {
+  const { directory, store, file } = await open(context)
+  mkdirSync(directory)
+  const joined = { ...TUSD, IsFinal: true, PartialUploads: ['a', 'b'] }
+  writeFileSync(file('from-tusd.info'), JSON.stringify(joined))
+  writeFileSync(file('from-tusd'), 'hello world')
+  const upload = await store.open('from-tusd')
+  assert.equal(upload.info.state, 'complete')
+  assert.equal((await contentOf(upload)).toString(), 'hello world')
+  writeFileSync(file('from-tusd'), 'hello')
+  await assert.rejects(store.open('from-tusd'), { code: 'ERR_STORE_CORRUPT' })
 })
 
 test('bytes that tusd adds meanwhile are a conflict, not overwritten', async (context) => {
@@ -151,7 +165,7 @@ const UNUSABLE = [
   'x.LOCK',
   'x.lock.0.tmp',
 ]
-for (const id of [...UNUSABLE, 'x.info/y', 'a\\b', 'a\0', 'a:b', 'ü', 'a%2Fb', '', 'n'.repeat(300)]) {
+for (const id of [...UNUSABLE, 'x.info/y', 'a\\b', 'a\0', 'ü', 'a%2Fb', '', 'n'.repeat(148), 'n'.repeat(300)]) {
   test(`the ID ${JSON.stringify(id.slice(0, 20))} is no name`, async (context) => {
     const { directory, store } = await open(context)
     await assert.rejects(store.create(newUpload(id, 1)), { code: 'ERR_INVALID_ID' })
@@ -166,7 +180,33 @@ test('an ID with slashes is a file in folders', async (context) => {
   await upload.append(0, bodyOf([Buffer.from('abc')]))
   assert.equal(readFileSync(file('tenant/2024/a.b'), 'utf8'), 'abc')
   await assert.rejects(store.create(newUpload('tenant/2024/a.b/c', 3)), { code: 'ERR_CONFLICT' })
+  await assert.rejects(store.create(newUpload('tenant/2024', 3)), { code: 'ERR_CONFLICT' })
 })
+
+const longest = 'n'.repeat(147)
+for (const id of ["it's-a:name*", longest, `${longest}/${longest}`]) {
+  test(`the ID ${id.slice(0, 20)} of ${id.length} is a name`, {
+    skip: process.platform === 'win32',
+  }, async (context) => {
+    const { directory, store, file } = await open(context)
+    const upload = await store.create(newUpload(id, 3))
+    await upload.append(0, bodyOf([Buffer.from('a')]))
+    // The longest names that are ever made: a holder died, and then the one that took its lock over.
+    const dead = { token: 'a'.repeat(32), host: hostname(), pid: 2 ** 30 }
+    const next = { ...dead, token: 'b'.repeat(32) }
+    writeFileSync(file(`${id}.lock`), JSON.stringify(dead))
+    writeFileSync(file(`${id}.lock.${dead.token}`), JSON.stringify(next))
+    writeFileSync(file(`${id}.lock.${dead.token}.${next.token}`), JSON.stringify({ ...dead, token: 'c'.repeat(32) }))
+    await upload.append(1, bodyOf([Buffer.from('bc')]))
+    assert.equal((await contentOf(await store.open(id))).toString(), 'abc')
+    assert.deepEqual(
+      readdirSync(dirname(file(id))).filter((name) => name.includes('lock')),
+      [],
+    )
+    await upload.terminate?.()
+    assert.ok(existsSync(directory))
+  })
+}
 
 test('a folder that may not be written: ERR_STORE_REFUSED', { skip: process.getuid?.() === 0 }, async (context) => {
   const { directory, store } = await open(context)
