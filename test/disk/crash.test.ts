@@ -13,14 +13,15 @@ const MiB = 1024 * 1024
 test('a writer killed again and again: no acknowledged byte is lost, and the content is what was sent', async (context) => {
   const directory = await folderFor(context)
   const size = 24 * MiB
-  const task = { directory, id: 'killed', seed: 1, size, chunk: 64 * 1024, pause: 25 }
+  const task = { directory, id: 'killed', seed: 1, size, chunk: 64 * 1024, pause: 45 }
   const { info } = await new DiskStore({ directory }).create(newUpload('killed', size))
   let acknowledged = 0
-  for (let kill = 0; kill < 5; kill += 1) {
+  for (let kill = 0; kill < 10; kill += 1) {
     const writer = startWriter(task)
     await writer.line('at ')
-    if (kill > 1) await writer.line('commit ')
-    await sleep(Math.random() * 400)
+    // A commit comes each second: some kills come soon after one, the others at any time, also in the midst of one.
+    if (kill % 3 === 2) await writer.line('commit ')
+    await sleep(Math.random() * (kill % 3 === 2 ? 200 : 1_300))
     writer.process.kill('SIGKILL')
     await writer.ended
     acknowledged = Math.max(acknowledged, writer.acknowledged())
