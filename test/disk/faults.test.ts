@@ -143,14 +143,17 @@ test('a download that a termination overtook is told so, not that the upload is 
   )
 })
 
-test('what a contender that died left behind goes with the upload', async (context) => {
+test('the wish of a contender that died while the upload was terminated goes with it', async (context) => {
   const directory = await folderFor(context)
   const upload = await new DiskStore({ directory }).create(newUpload('x', 3))
-  async function* meanwhile() {
-    yield Buffer.from('a')
+  const prototype = await handlePrototype()
+  const { sync } = prototype
+  context.mock.method(prototype, 'sync', function (this: FileHandle) {
+    // The termination holds the lock now, and syncs its record.
     writeFileSync(join(directory, 'x.yield'), '.')
-  }
-  await upload.append(0, bodyOf(meanwhile()))
+    context.mock.restoreAll()
+    return sync.call(this)
+  })
   await upload.terminate?.()
   assert.deepEqual(readdirSync(directory), [])
 })
