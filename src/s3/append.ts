@@ -51,6 +51,8 @@ class Append {
   /** `take` or `end` is at work: a flush must wait for it. */
   #busy = false
   #hurried = false
+  /** Somebody waits for this append to end, and there was no room: what comes from now on is not taken. */
+  #isCut = false
   #failure: unknown
   /** Gives up parts that S3 does not take. */
   readonly #giveUp = new AbortController()
@@ -77,7 +79,7 @@ class Append {
     await this.#flushing
     this.#busy = true
     try {
-      for (let rest = chunk; rest.length > 0 && this.#failure === undefined; ) rest = await this.#hold(rest)
+      for (let rest = chunk; rest.length > 0 && this.#isTaking(); ) rest = await this.#hold(rest)
       this.#commitNowAndThen()
     } catch (error) {
       this.#fail(error)
@@ -107,7 +109,10 @@ class Append {
 
   /** Holds as much of the chunk as belongs to the present part. @returns the rest */
   async #hold(chunk: Uint8Array): Promise<Uint8Array> {
-    if (!this.#held.hasRoom) await this.#makeRoom(chunk.length)
+    if (!this.#held.hasRoom && !(await this.#makeRoom(chunk.length))) {
+      this.#isCut = true
+      return chunk
+    }
     const room = this.#partSize - this.#held.length
     const bytes = chunk.length > room ? chunk.subarray(0, room) : chunk
     await this.#held.piece.add(bytes)
@@ -117,6 +122,10 @@ class Append {
     return chunk.subarray(bytes.length)
   }
 
+  #isTaking(): boolean {
+    return this.#failure === undefined && !this.#isCut
+  }
+
   /** All bytes that the length allows have come. */
   #isLast(): boolean {
     const { length } = this.#upload.record
@@ -124,13 +133,14 @@ class Append {
   }
 
   #isComplete(): boolean {
-    return this.#isLast() || (this.#options.completes === true && this.#body.ended === 'end')
+    return this.#isLast() || (this.#options.completes === true && this.#body.ended === 'end' && !this.#isCut)
   }
 
-  async #makeRoom(atLeast: number): Promise<void> {
+  /** @returns false if there was none before somebody asked this append to end */
+  #makeRoom(atLeast: number): Promise<boolean> {
     const coming = Math.max(atLeast, (this.#body.length ?? Number.POSITIVE_INFINITY) - this.#received)
     const bytes = Math.min(this.#partSize - this.#held.length, coming)
-    await this.#held.makeRoom(bytes, this.#needsTail(coming), () => this.#hurry())
+    return this.#held.makeRoom(bytes, this.#needsTail(coming), () => this.#hurry(), this.#options.signal)
   }
 
   /** Whether the bytes that come will end in one part, or one segment, with the tail. */

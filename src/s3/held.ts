@@ -44,16 +44,22 @@ export class Held {
    * Makes room for a piece of at most `bytes`, waiting for it where it must.
    * @param withTail loads the tail too, since the piece will end in one part with it
    * @param hurry called when others wait for the room
+   * @param signal ends the wait
+   * @returns false if the wait was ended
    */
-  async makeRoom(bytes: number, withTail: boolean, hurry: () => void): Promise<void> {
+  async makeRoom(bytes: number, withTail: boolean, hurry: () => void, signal?: AbortSignal): Promise<boolean> {
     const { budget, temporaryDirectory } = this.#upload.context
     const wanted = bytes + (withTail ? tailLength(this.tail) : 0)
-    this.#room = temporaryDirectory ? budget.tryReserve(wanted, hurry) : await budget.reserve(wanted, hurry)
-    if (this.#room === undefined) {
-      this.#room = ON_DISK
-      this.piece = new Piece(new FileBytes(temporaryDirectory!))
-    }
+    if (temporaryDirectory === undefined) this.#room = await budget.reserve(wanted, hurry, signal)
+    else this.#room = budget.tryReserve(wanted, hurry) ?? this.#inFile(temporaryDirectory)
+    if (this.#room === undefined) return false
     if (withTail) await this.loadTail()
+    return true
+  }
+
+  #inFile(directory: string): Reservation {
+    this.piece = new Piece(new FileBytes(directory))
+    return ON_DISK
   }
 
   async loadTail(): Promise<void> {

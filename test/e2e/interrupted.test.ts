@@ -140,6 +140,21 @@ describe('interrupted requests', () => {
     await closing.close()
   })
 
+  test('an upload that waits for memory yields too', async () => {
+    const small = await startNode(bucket, { preferredPartSize: 5 * MiB, bufferMemory: 5 * MiB })
+    const [first, second] = [await create(5 * MiB), await create(5 * MiB)]
+    const holder = startPatch(`${small.url}${idOf(first)}`, 0, 5 * MiB, someBytes(1000))
+    await sleep(200)
+    const waiter = startPatch(`${small.url}${idOf(second)}`, 0, 5 * MiB, someBytes(1000))
+    await sleep(200)
+    const started = performance.now()
+    assert.equal(offsetOf(await head(`${small.url}${idOf(second)}`)), 0)
+    assert.ok(performance.now() - started < 900, 'before the memory is taken from the other')
+    holder.destroy()
+    waiter.destroy()
+    await small.close()
+  })
+
   test('tus-js-client: interrupted three times, the object is the file', async () => {
     const bytes = someBytes(20 * MiB)
     let isDone = false

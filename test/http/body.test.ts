@@ -169,6 +169,19 @@ test('a store that is stuck on a body keeps no timer', async () => {
   await iterator.return(undefined)
 })
 
+test('a body that has ended has no timer, even if its store never comes back for the end', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const { queue } = queueOf(undefined, 100, 60_000)
+  const iterator = queue[Symbol.asyncIterator]()
+  const first = iterator.next()
+  put(queue, 1)
+  await first
+  assert.equal(timers(), before + 1)
+  queue.finish('disconnected')
+  assert.equal(timers(), before)
+})
+
 test('a body without a time-out has none, and no busy timer instead', async () => {
   const { queue } = queueOf(undefined, 100, Number.POSITIVE_INFINITY)
   const warnings: Error[] = []

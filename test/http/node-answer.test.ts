@@ -91,6 +91,20 @@ describe('node:http, answers', () => {
     assert.match(heard(), /^connection: close\r$/im)
   })
 
+  test('a client that reads only when it has sent all can read why, too', async () => {
+    const port = await listen((exchange) => exchange.answer({ status: 413, fields: {}, text: 'too large' }))
+    const { socket, heard, closed } = raw(port)
+    socket.pause()
+    socket.write(request('PATCH', 2 * MiB))
+    for (let sent = 0; sent < 20; sent++) {
+      socket.write(Buffer.alloc((2 * MiB) / 20 + 1))
+      await sleep(10)
+    }
+    socket.resume()
+    await closed
+    assert.match(heard(), /too large$/)
+  })
+
   test('a client that sends on slowly is let go after a while', async () => {
     const port = await listen((exchange) => exchange.answer({ status: 409, fields: {}, text: 'no' }))
     const { socket, heard, closed } = raw(port)

@@ -20,15 +20,20 @@ export function limited(call: Call, limit: number): Call {
       return
     }
     await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = { grant: resolve }
-      waiting.push(waiter)
+      const waiter: Waiter = {
+        grant() {
+          signal?.removeEventListener('abort', giveUp)
+          resolve()
+        },
+      }
       const giveUp = (): void => {
         const place = waiting.indexOf(waiter)
         if (place === -1) return
         waiting.splice(place, 1)
         reject(new S3Fault(name, 0, 'ABORT_ERR', 'given up before it was sent'))
       }
-      signal?.addEventListener('abort', giveUp, { once: true })
+      waiting.push(waiter)
+      signal?.addEventListener('abort', giveUp)
       if (signal?.aborted) giveUp()
     })
   }

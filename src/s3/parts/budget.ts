@@ -20,7 +20,7 @@ export interface Reservation {
 interface Waiter {
   bytes: number
   hurry: () => void
-  grant: (reservation: Reservation) => void
+  grant: (reservation: Reservation | undefined) => void
 }
 
 export class Budget {
@@ -54,11 +54,27 @@ export class Budget {
   /**
    * Waits for room. More than the whole budget is granted alone, when nothing else is in memory.
    * @param hurry called, at most once, when others wait for long and this part is still being filled
+   * @param signal ends the wait
+   * @returns undefined if the wait was ended
    */
-  reserve(bytes: number, hurry: () => void): Promise<Reservation> {
-    return new Promise((grant) => {
-      this.#waiting.push({ bytes, hurry, grant })
+  reserve(bytes: number, hurry: () => void, signal?: AbortSignal): Promise<Reservation | undefined> {
+    return new Promise((resolve) => {
+      const grant = (reservation: Reservation | undefined): void => {
+        signal?.removeEventListener('abort', leave)
+        resolve(reservation)
+      }
+      const waiter = { bytes, hurry, grant }
+      const leave = (): void => {
+        const place = this.#waiting.indexOf(waiter)
+        if (place === -1) return
+        this.#waiting.splice(place, 1)
+        grant(undefined)
+        this.#serve()
+      }
+      signal?.addEventListener('abort', leave)
+      this.#waiting.push(waiter)
       this.#serve()
+      if (signal?.aborted) leave()
     })
   }
 

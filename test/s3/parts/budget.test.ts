@@ -22,7 +22,7 @@ test('who finds no room waits, first come first served', async () => {
   const large = budget.reserve(50, never)
   const small = budget.reserve(10, never)
   assert.equal(await isSettled(small), false, 'a small one does not overtake a large one')
-  first.release()
+  first?.release()
   await large
   await small
   assert.equal(budget.used, 60)
@@ -31,8 +31,8 @@ test('who finds no room waits, first come first served', async () => {
 test('releasing twice gives back once', async () => {
   const budget = new Budget(100)
   const one = await budget.reserve(60, never)
-  one.release()
-  one.release()
+  one?.release()
+  one?.release()
   assert.equal(budget.used, 0)
 })
 
@@ -41,11 +41,24 @@ test('more than the whole budget is granted alone', async () => {
   const small = await budget.reserve(1, never)
   const huge = budget.reserve(1_000, never)
   assert.equal(await isSettled(huge), false)
-  small.release()
+  small?.release()
   const granted = await huge
   assert.equal(budget.used, 100)
-  granted.release()
+  granted?.release()
   assert.equal(budget.used, 0)
+})
+
+test('a wait can be ended, and the next in line goes on', async () => {
+  const budget = new Budget(100, 60_000)
+  await budget.reserve(80, never)
+  const leave = new AbortController()
+  const large = budget.reserve(50, never, leave.signal)
+  const small = budget.reserve(10, never)
+  assert.equal(await isSettled(small), false)
+  leave.abort()
+  assert.equal(await large, undefined)
+  assert.equal((await small)?.bytes, 10)
+  assert.equal(await budget.reserve(90, never, AbortSignal.abort()), undefined)
 })
 
 test('spare bytes go as soon as somebody needs the room', async () => {
@@ -72,7 +85,7 @@ test('when somebody waits for long, the oldest that still fills is asked to hurr
   const hurried: string[] = []
   const held = new Map<string, Reservation>()
   for (const name of ['full', 'slow', 'young']) {
-    held.set(name, await budget.reserve(30, () => hurried.push(name)))
+    held.set(name, (await budget.reserve(30, () => hurried.push(name)))!)
   }
   held.get('full')!.filled()
   const waiting = budget.reserve(40, never)
