@@ -6,7 +6,7 @@
 import type { Body, BodyEnd } from '../store/store.js'
 
 /** Bytes that may wait here before the sender is paused. */
-const HIGH_WATER = 64 * 1024
+export const HIGH_WATER = 64 * 1024
 
 /** Milliseconds; timers take any longer time for no time at all. */
 const LONGEST_TIMER = 2 ** 31 - 1

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { announcedLength, BodyQueue } from '../../src/http/body.js'
+import { announcedLength, BodyQueue, HIGH_WATER } from '../../src/http/body.js'
 
 interface Given {
   queue: BodyQueue
@@ -107,14 +107,13 @@ test('a body that the store leaves with its last chunk was given whole', async (
   assert.equal(queue.ended, 'end')
 })
 
-test('a body tells its sender to pause at 256 KiB, to go on below, and to pause at its end', async () => {
+test('a body tells its sender to pause at its bound, to go on below it, and to pause at its end', async () => {
   const { queue, told } = queueOf()
   const iterator = queue[Symbol.asyncIterator]()
   const first = iterator.next()
-  put(queue, KiB)
+  put(queue, 1)
   await first
-  assert.deepEqual(told, ['resume'])
-  put(queue, 255 * KiB)
+  put(queue, HIGH_WATER - KiB)
   assert.deepEqual(told, ['resume'])
   put(queue, KiB)
   assert.deepEqual(told, ['resume', 'pause'])
@@ -123,6 +122,8 @@ test('a body tells its sender to pause at 256 KiB, to go on below, and to pause 
   await iterator.return(undefined)
   assert.deepEqual(told, ['resume', 'pause', 'resume', 'pause'])
 })
+
+test('no more than 256 KiB of a body wait outside the budget of the store', () => assert.ok(HIGH_WATER <= 256 * KiB))
 
 test('a body that was stopped before anybody read it never asks for a byte', async () => {
   const { queue, told } = queueOf()
