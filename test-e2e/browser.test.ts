@@ -134,6 +134,23 @@ test('Pause stops an upload and Resume goes on; Cancel removes it', async (conte
   assert.equal(await page.locator('#uploads li').count(), 1)
 })
 
+test('on a narrow page a long name is cut, and its buttons stay in reach', async (context) => {
+  const { page, path } = await open(context)
+  await page.setViewportSize({ width: 360, height: 700 })
+  const long = join(path, '..', `${'a very long name '.repeat(8)}.mov`)
+  await writeSeededFile(long, 9, SIZE)
+  await page.locator('#picker').setInputFiles(long)
+  await reach(page, 10)
+  const reaches = async (name: RegExp): Promise<void> => {
+    const box = (await page.getByRole('button', { name }).boundingBox())!
+    assert.ok(box.x >= 0 && box.x + box.width <= 360, `${name} is at ${box.x} to ${box.x + box.width}`)
+  }
+  await reaches(/^Cancel/)
+  await page.reload()
+  await page.locator('#earlier li').waitFor()
+  await reaches(/^Remove/)
+})
+
 test('files that are dropped are uploaded, empty ones too, and can be opened', async (context) => {
   const { page } = await open(context)
   const numbered = Array.from({ length: 10 }, (_, index) => [`${index}.txt`, `'file ${index}'`] as const)
