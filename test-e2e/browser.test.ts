@@ -116,7 +116,10 @@ test('Pause stops an upload and Resume goes on; Cancel removes it', async (conte
   const { page, path, offsets } = setting
   await page.locator('#picker').setInputFiles(path)
   await reach(page, 30)
+  // The page would show no progress of a paused upload even if its bytes went on.
+  const stopped = page.waitForEvent('requestfailed', (request) => request.method() === 'PATCH')
   await page.getByRole('button', { name: 'Pause holiday.mp4' }).press('Enter')
+  await stopped
   const paused = await percentOf(page)
   await sleep(1_500)
   assert.equal(await percentOf(page), paused)
