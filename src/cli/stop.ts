@@ -36,12 +36,11 @@ export function stopOnSignals(stoppable: Stoppable): void {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  process.on('unhandledRejection', (reason) => {
-    log.error(
-      { cause: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) },
-      'unhandled rejection',
-    )
-  })
+  // What is acknowledged is committed, and a bug in one request must not end the others: it is told and survived.
+  const report = (kind: string) => (reason: unknown) =>
+    log.error({ cause: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, kind)
+  process.on('unhandledRejection', report('unhandled rejection'))
+  process.on('uncaughtException', report('uncaught exception'))
 }
 
 async function stop({ server, holdfast, timeout, after }: Stoppable): Promise<void> {
