@@ -1,4 +1,3 @@
-// Nothing may hang a run: neither a test nor what a failed test left open.
 // Runs every *.test.ts below the folders (or the files) named, in node's own test runner. A run that finds no test fails.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
@@ -18,16 +17,7 @@ if (files.length === 0) {
 }
 const { status } = spawnSync(
   process.execPath,
-  [
-    '--import',
-    'tsx',
-    '--test',
-    '--test-reporter=spec',
-    '--test-timeout=400000',
-    '--test-force-exit',
-    ...flags,
-    ...files.sort(),
-  ],
+  ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=400000', ...flags, ...files.sort()],
   { stdio: 'inherit' },
 )
 process.exit(status ?? 1)

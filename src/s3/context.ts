@@ -6,6 +6,7 @@ import type { Call } from './call/call.js'
 import type { Prefixes } from './keys.js'
 import type { Budget } from './parts/budget.js'
 import type { PartLimits } from './parts/plan.js'
+import type { Capabilities } from './provider/capabilities.js'
 
 /** What the store tells its operator. Fields never hold secrets. */
 export interface StoreLogger {
@@ -16,6 +17,8 @@ export interface S3Context {
   bucket: string
   prefixes: Prefixes
   call: Call
+  /** What the provider does; complete once the store is ready. */
+  provider: Capabilities
   limits: PartLimits
   budget: Budget
   /** Where parts wait that find no room in the budget; undefined: they wait in the client instead. */

@@ -12,6 +12,7 @@ import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
+import { AWS_CAPABILITIES } from './provider/capabilities.js'
 import { readRecord } from './record/commit.js'
 import type { UploadRecord } from './record/record.js'
 import { composeCall } from './service.js'
@@ -40,6 +41,7 @@ export class S3Store implements Store {
       bucket: all.bucket,
       prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
       call,
+      provider: { ...AWS_CAPABILITIES },
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
       budget: new Budget(all.bufferMemory),
       temporaryDirectory: all.temporaryDirectory,

@@ -99,6 +99,14 @@ export interface Store {
   /** Largest upload that the store takes, in bytes, if it has a limit. */
   readonly maxObjectSize: number | undefined
   /**
+   * Finds out whether the backend can serve. The server awaits it before the first command, and again until it succeeded
+   * once; a store that needs no such look has none.
+   * @param guarantees.exclusive the caller keeps the writers of an upload apart on all nodes (it has a locker, or is the
+   *   only process)
+   * @throws UploadError ERR_INVALID_OPTIONS if the backend cannot keep its promises so · ERR_STORE_UNAVAILABLE
+   */
+  ready?(guarantees: { exclusive: boolean }): Promise<void>
+  /**
    * @throws UploadError ERR_CONFLICT if the ID is taken · ERR_MAX_SIZE_EXCEEDED · ERR_METADATA_TOO_LARGE
    */
   create(upload: NewUpload, options?: CreateOptions): Promise<UploadHandle>

@@ -1,0 +1,30 @@
+/**
+ * What a provider of S3 does and does not. Known from its profile, told by an option, or found by the probe at start;
+ * everything below asks this object and no name of a provider.
+ * @module
+ */
+
+export interface Capabilities {
+  /**
+   * Whether PutObject honours `If-None-Match: *` and `If-Match`, and how an ETag must stand there. `none`: the headers
+   * are refused or silently ignored, so that writers must be kept apart by a locker.
+   */
+  conditionalWrites: 'quoted' | 'unquoted' | 'none'
+  /** `x-amz-checksum-crc32` is taken (verified, or at least ignored) with UploadPart and PutObject. */
+  checksums: boolean
+  /** DeleteObjects exists; without it, objects are deleted one by one. */
+  deleteObjects: boolean
+  /** Milliseconds after which the provider itself drops an unfinished multipart upload; undefined if it never does. */
+  multipartExpiry: number | undefined
+  /** Milliseconds that must lie between two writes of one key; 0 for no such limit. */
+  writeInterval: number
+}
+
+/** What AWS does, and whoever does as AWS does. */
+export const AWS_CAPABILITIES: Capabilities = {
+  conditionalWrites: 'quoted',
+  checksums: true,
+  deleteObjects: true,
+  multipartExpiry: undefined,
+  writeInterval: 0,
+}
