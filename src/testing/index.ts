@@ -6,6 +6,7 @@ export {
   type Intercept,
   type InterceptedRequest,
   type OperationName,
+  type Quirks,
   type RequestRecord,
   startBucket,
 } from './bucket/index.js'

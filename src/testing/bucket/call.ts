@@ -2,10 +2,12 @@
  * What an operation is given and what it answers.
  * @module
  */
+import { randomBytes } from 'node:crypto'
 import type { Content } from './blobs.js'
 import type { RequestBody } from './body.js'
 import { type ChecksumAlgorithm, type ChecksumType, checksumHeader, type Headers } from './digests.js'
 import { S3Error } from './errors.js'
+import type { Quirks } from './quirks.js'
 import type { Route } from './route.js'
 import type { Store } from './store.js'
 import { document, parseXml, type Xml, type XmlNode } from './xml.js'
@@ -15,6 +17,7 @@ export interface Context {
   readonly region: string
   readonly minPartSize: number
   readonly maxListSize: number
+  readonly quirks: Quirks
   /** Milliseconds since 1970. */
   now(): number
 }
@@ -44,6 +47,10 @@ export function readRoot(text: string, name: string): XmlNode {
   if (root?.name !== name) throw new S3Error('MalformedXML')
   return root
 }
+
+/** The ETag of new content. */
+export const etagFor = ({ quirks }: Context, md5: Buffer): string =>
+  (quirks.opaqueEtags ? randomBytes(16) : md5).toString('hex')
 
 export const quote = (etag: string) => `"${etag}"`
 export const isoTime = (time: number) => new Date(time).toISOString()

@@ -33,6 +33,7 @@ export const ERRORS = {
   InvalidURI: [400, 'The specified URI could not be parsed.'],
   KeyTooLongError: [400, 'Your key is too long.'],
   MalformedXML: [400, 'The XML that you provided was not well formed or did not validate against our schema.'],
+  MissingContentMD5: [400, 'Missing required header for this request: Content-MD5'],
   MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size.'],
   MethodNotAllowed: [405, 'The specified method is not allowed against this resource.'],
   MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
@@ -44,6 +45,7 @@ export const ERRORS = {
   PreconditionFailed: [412, 'At least one of the preconditions that you specified did not hold.'],
   RequestTimeTooSkewed: [403, 'The difference between the request time and the server time is too large.'],
   SignatureDoesNotMatch: [403, 'The request signature that we calculated does not match the signature you provided.'],
+  TooManyRequests: [429, 'Reduce your rate of writes of the same key.'],
   XAmzContentSHA256Mismatch: [400, 'The provided x-amz-content-sha256 header does not match what was computed.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>
 

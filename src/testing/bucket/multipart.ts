@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readText, receive } from './body.js'
-import { type Answer, type Call, type Context, checksumHeaders, quote, readRoot, xmlAnswer } from './call.js'
+import { type Answer, type Call, type Context, checksumHeaders, etagFor, quote, readRoot, xmlAnswer } from './call.js'
 import { type CompletionPart, checkCompletion, objectChecksum, readParts } from './completion.js'
 import { checkRead, checkWrite, parseCopyRange, refuseConditions, unquote } from './conditions.js'
 import { parseDescription } from './description.js'
@@ -69,7 +69,8 @@ function parsePartNumber(text: string | undefined): number {
   throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive')
 }
 
-export async function uploadPart({ store, now }: Context, call: Call): Promise<Answer> {
+export async function uploadPart(context: Context, call: Call): Promise<Answer> {
+  const { store, now } = context
   refuseConditions(call.headers)
   const upload = findUpload(store, call)
   const number = parsePartNumber(call.query.get('partNumber'))
@@ -80,7 +81,7 @@ export async function uploadPart({ store, now }: Context, call: Call): Promise<A
     call,
     declared === undefined ? ['MD5'] : ['MD5', declared],
   )
-  const part = makePart({ number, size, blob, modified: now() }, digests)
+  const part = makePart(context, { number, size, blob, modified: now() }, digests)
   const sent = expected.checksum?.algorithm
   await publishPart(store, call, upload, part, sent)
   const algorithm = sent ?? declared
@@ -88,11 +89,15 @@ export async function uploadPart({ store, now }: Context, call: Call): Promise<A
   return { status: 200, headers: { etag: quote(part.etag), ...checksumHeaders(echoed) } }
 }
 
-function makePart(part: Omit<PartRecord, 'etag' | 'checksums'>, digests: ReadonlyMap<DigestName, Buffer>): PartRecord {
+function makePart(
+  context: Context,
+  part: Omit<PartRecord, 'etag' | 'checksums'>,
+  digests: ReadonlyMap<DigestName, Buffer>,
+): PartRecord {
   const checksums = [...digests]
     .filter(([name]) => name !== 'MD5')
     .map(([name, digest]) => [name, digest.toString('base64')])
-  return { ...part, etag: digests.get('MD5')!.toString('hex'), checksums: Object.fromEntries(checksums) }
+  return { ...part, etag: etagFor(context, digests.get('MD5')!), checksums: Object.fromEntries(checksums) }
 }
 
 /** The part takes its place unless the upload ended meanwhile. Of two with one number, the last to get here stays. */
@@ -121,7 +126,8 @@ async function publishPart(
   }
 }
 
-export async function uploadPartCopy({ store, now }: Context, call: Call): Promise<Answer> {
+export async function uploadPartCopy(context: Context, call: Call): Promise<Answer> {
+  const { store, now } = context
   const { headers, query } = call
   const upload = findUpload(store, call)
   const number = parsePartNumber(query.get('partNumber'))
@@ -133,7 +139,7 @@ export async function uploadPartCopy({ store, now }: Context, call: Call): Promi
     throw new S3Error('InvalidRequest', 'The specified copy source is larger than the maximum allowable size.')
   const algorithm = upload.record.checksum?.algorithm
   const { blob, size, digests } = await copyBytes(store, source, span, ['MD5', algorithm])
-  const part = makePart({ number, size, blob, modified: now() }, digests)
+  const part = makePart(context, { number, size, blob, modified: now() }, digests)
   await publishPart(store, call, upload, part)
   const checksum = algorithm && { algorithm, type: 'COMPOSITE' as const, value: part.checksums[algorithm]! }
   return xmlAnswer('CopyPartResult', copyResult(part, checksum))
@@ -141,7 +147,7 @@ export async function uploadPartCopy({ store, now }: Context, call: Call): Promi
 
 export async function completeMultipartUpload(context: Context, call: Call): Promise<Answer> {
   const { bucket, key } = call
-  const { store } = context
+  const { store, quirks } = context
   store.bucket(bucket)
   // Here the checksum headers speak of the object, not of the XML.
   const ofBody = new Map([...call.headers].filter(([name]) => !name.startsWith('x-amz-checksum-')))
@@ -149,7 +155,7 @@ export async function completeMultipartUpload(context: Context, call: Call): Pro
   const record = await store.withKey(
     bucket,
     key,
-    async () => replay(store, call, parts) ?? complete(context, call, parts),
+    async () => (quirks.completesOnce ? undefined : replay(store, call, parts)) ?? complete(context, call, parts),
   )
   return xmlAnswer('CompleteMultipartUploadResult', [
     element('Location', `http://${call.headers.get('host')}/${bucket}/${encodeURIComponent(key)}`),
@@ -182,13 +188,14 @@ const etagOf = (parts: readonly { etag: string }[]) =>
     .digest('hex')}-${parts.length}`
 
 async function complete(
-  { store, now, minPartSize }: Context,
+  { store, now, minPartSize, quirks }: Context,
   call: Call,
   listed: readonly CompletionPart[],
 ): Promise<ObjectRecord> {
   const { bucket, key, headers } = call
   const upload = findUpload(store, call)
   const parts = checkCompletion(upload, listed, headers, minPartSize)
+  if (quirks.namesAllParts && parts.length < upload.parts.size) throw new S3Error('InvalidPart')
   const { headers: stored, metadata, tags, id } = upload.record
   const checksum = objectChecksum(upload.record.checksum, parts, headers)
   checkWrite(headers, store.bucket(bucket).objects.get(key))

@@ -8,6 +8,7 @@ import {
   type Call,
   type Context,
   checksumHeaders,
+  etagFor,
   httpTime,
   isoTime,
   parseCount,
@@ -38,14 +39,15 @@ export function checkLength({ length }: RequestBody): void {
   if (length > MAX_PUT) throw new S3Error('EntityTooLarge')
 }
 
-export async function putObject({ store, now }: Context, call: Call): Promise<Answer> {
+export async function putObject(context: Context, call: Call): Promise<Answer> {
+  const { store, now } = context
   const { bucket, key, headers, body } = call
   const description = parseDescription(headers)
   checkLength(body)
   checkWrite(headers, store.bucket(bucket).objects.get(key))
   const { blob, size, digests, expected } = await receive(store.blobs, call, ['MD5'])
   const checksum = digestRecord(digests, expected.checksum?.algorithm)
-  const etag = digests.get('MD5')!.toString('hex')
+  const etag = etagFor(context, digests.get('MD5')!)
   const record = { ...description, key, size, etag, modified: now(), segments: [{ blob, size }], ...checksum }
   await publishObject(store, call, record)
   return { status: 200, headers: { etag: quote(etag), ...checksumHeaders(record.checksum) } }
@@ -129,7 +131,8 @@ function partSpan({ segments, uploadId }: ObjectRecord, text: string): Span {
   throw new S3Error('InvalidPartNumber')
 }
 
-export async function copyObject({ store, now }: Context, call: Call): Promise<Answer> {
+export async function copyObject(context: Context, call: Call): Promise<Answer> {
+  const { store, now } = context
   const { bucket, key, headers } = call
   const from = parseCopySource(headers.get('x-amz-copy-source')!)
   const source = findObject(store, from.bucket, from.key)
@@ -149,7 +152,7 @@ export async function copyObject({ store, now }: Context, call: Call): Promise<A
   const description = { ...(replaces ? given : { headers: source.headers, metadata: source.metadata }), tags }
   const algorithm = parseAlgorithm(headers.get('x-amz-checksum-algorithm')) ?? source.checksum?.algorithm
   const { blob, size, digests } = await copyBytes(store, source, { start: 0, end: source.size }, ['MD5', algorithm])
-  const etag = digests.get('MD5')!.toString('hex')
+  const etag = etagFor(context, digests.get('MD5')!)
   const record = {
     ...description,
     key,

@@ -12,6 +12,7 @@ import type { Answer, Context } from './call.js'
 import { asS3Error, renderError, S3Error } from './errors.js'
 import type { Fault, Interceptor } from './intercept.js'
 import { HANDLERS } from './operations.js'
+import type { withQuirks } from './quirks.js'
 import { type OperationName, parseRoute, parseTarget, type Route, type Target } from './route.js'
 
 export interface RequestRecord {
@@ -30,8 +31,9 @@ export interface RequestRecord {
 
 export interface Service {
   readonly context: Context
-  readonly account: Account
+  account: Account
   readonly interceptor: Interceptor
+  readonly quirked: ReturnType<typeof withQuirks>
   /** How often each operation was asked for. */
   readonly requests: Map<OperationName, number>
   report(record: RequestRecord): void
@@ -116,14 +118,14 @@ interface Head {
 }
 
 async function operate(
-  { context, account }: Service,
+  { context, account, quirked }: Service,
   exchange: Exchange,
   { target, headers, route }: Head,
 ): Promise<Answer> {
   const signed = verifySignature({ method: exchange.request.method!, ...target, headers }, account, context.now())
   const effective = signed.presigned ? withQueryHeaders(target, headers) : headers
   const body = openBody(effective, signed, () => readBytes(exchange))
-  return HANDLERS[route.operation](context, { ...route, headers: effective, body })
+  return quirked(route.operation, HANDLERS[route.operation])(context, { ...route, headers: effective, body })
 }
 
 /** By lower-case name; what came several times, joined by commas, as it is signed. */

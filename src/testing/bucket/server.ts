@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { checkBucketName, ensureBucket } from './buckets.js'
 import { lockDirectory } from './directory-lock.js'
 import { type Intercept, Interceptor } from './intercept.js'
+import { type Quirks, withQuirks } from './quirks.js'
 import type { OperationName } from './route.js'
 import { type RequestRecord, type Service, serve } from './serve.js'
 import { Store } from './store.js'
@@ -38,6 +39,8 @@ export interface BucketOptions {
   onRequest?: (record: RequestRecord) => void
   /** See `DevelopmentBucket.intercept`. */
   intercept?: Intercept
+  /** The ways in which it differs from S3, as other servers do. Default: none. */
+  quirks?: Quirks
   /** Milliseconds since 1970. Default: Date.now */
   now?: () => number
 }
@@ -50,6 +53,8 @@ export interface DevelopmentBucket {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** How often each operation was asked for, refused requests included. */
   readonly requests: ReadonlyMap<OperationName, number> & { reset(): void }
+  /** From now on requests must be signed with these; those of before are refused, as after a rotation of keys. */
+  rotate(credentials: { accessKeyId: string; secretAccessKey: string }): void
   /** Asked before each request, and may have it fail. Can be set and unset at any time. */
   intercept: Intercept | undefined
   /** Cuts all connections and resolves when nothing is being written any more. */
@@ -78,13 +83,20 @@ export async function startBucket(options: BucketOptions): Promise<DevelopmentBu
 
 async function createService(options: BucketOptions): Promise<Service> {
   const { directory, region = 'us-east-1', minPartSize = 5 * 1024 * 1024, maxListSize = 1000, now = Date.now } = options
-  const { accessKeyId = 'holdfast', secretAccessKey = 'holdfast-secret', buckets = [], onRequest = () => {} } = options
+  const {
+    accessKeyId = 'holdfast',
+    secretAccessKey = 'holdfast-secret',
+    buckets = [],
+    onRequest = () => {},
+    quirks = {},
+  } = options
   const store = await Store.open(directory)
   for (const name of buckets) await ensureBucket(store, name, now())
   const interceptor = new Interceptor()
   interceptor.intercept = options.intercept
   return {
-    context: { store, region, now, minPartSize, maxListSize },
+    context: { store, region, now, minPartSize, maxListSize, quirks },
+    quirked: withQuirks(quirks),
     account: { accessKeyId, secretAccessKey, region },
     interceptor,
     requests: new Map(),
@@ -94,12 +106,18 @@ async function createService(options: BucketOptions): Promise<Service> {
 
 function present(service: Service, host: string, port: number, close: () => Promise<void>): DevelopmentBucket {
   const { account, interceptor, requests } = service
-  const { accessKeyId, secretAccessKey, region } = account
+  const { region } = account
   return {
     endpoint: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     region,
-    credentials: { accessKeyId, secretAccessKey },
+    get credentials() {
+      const { accessKeyId, secretAccessKey } = service.account
+      return { accessKeyId, secretAccessKey }
+    },
+    rotate(credentials) {
+      service.account = { ...service.account, ...credentials }
+    },
     requests: Object.assign(requests, { reset: () => requests.clear() }),
     get intercept() {
       return interceptor.intercept

@@ -1,0 +1,116 @@
+/**
+ * The ways in which servers that call themselves S3-compatible differ from S3, as switches: around the operations, so
+ * that the operations themselves stay S3.
+ * @module
+ */
+import type { Answer, Call, Context, Operation } from './call.js'
+import { S3Error } from './errors.js'
+import { findUpload } from './multipart.js'
+import type { OperationName } from './route.js'
+
+export interface Quirks {
+  /**
+   * What becomes of `If-Match` and `If-None-Match` with writes. `ignored`: they are, silently (Garage 1, Google's
+   * interoperable API). `refused`: 501 (Backblaze B2). `unquoted`: `If-Match` holds for an ETag without quotes only
+   * (Ceph, DigitalOcean, Hetzner).
+   */
+  conditions?: 'ignored' | 'refused' | 'unquoted'
+  /** What becomes of `x-amz-checksum-*` with a body: not verified and not kept, or 501. */
+  checksums?: 'ignored' | 'refused'
+  /** DeleteObjects without a Content-MD5 is refused (older MinIO, R2), or there is no DeleteObjects at all (Google). */
+  deleteObjects?: 'md5-only' | 'absent'
+  /** Milliseconds that must pass before a key is written again; sooner is 429 (R2, Google: 1,000). */
+  writeInterval?: number
+  /** Highest part number (Scaleway: 1,000). */
+  maxParts?: number
+  /** All parts but the last must have one size, and the last no more (R2, Mega). */
+  uniformParts?: boolean
+  /** Complete must name every part that was uploaded (Ceph). */
+  namesAllParts?: boolean
+  /** The first Complete answers with an empty ETag (Ceph). */
+  emptyCompleteEtag?: boolean
+  /** A Complete that is sent again is answered NoSuchUpload (MinIO). */
+  completesOnce?: boolean
+  /** A missing multipart upload is called NoSuchKey (DigitalOcean, Ceph). */
+  missingUpload?: 'NoSuchKey'
+  /** A missing key is called AccessDenied, as S3 does for those who may not list the bucket. */
+  missingKey?: 'AccessDenied'
+  /** ETags that have nothing to do with the content (SSE-KMS, and many providers). */
+  opaqueEtags?: boolean
+}
+
+const WRITES: ReadonlySet<OperationName> = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload'])
+const WITH_BODY: ReadonlySet<OperationName> = new Set(['PutObject', 'UploadPart'])
+
+/** Wraps operations in the quirks of one server. */
+export function withQuirks(quirks: Quirks): (operation: OperationName, operate: Operation) => Operation {
+  const written = new Map<string, number>()
+  return (operation, operate) => async (context, call) => {
+    refuse(quirks, operation, context, call)
+    if (quirks.writeInterval && WRITES.has(operation)) limitWrites(written, quirks.writeInterval, context, call)
+    const headers = new Map([...call.headers].filter(([name]) => !isIgnored(quirks, operation, name)))
+    try {
+      return answered(quirks, operation, await operate(context, { ...call, headers }))
+    } catch (error) {
+      throw renamed(quirks, operation, error)
+    }
+  }
+}
+
+function refuse(quirks: Quirks, operation: OperationName, context: Context, call: Call): void {
+  const { headers, query } = call
+  const ifMatch = headers.get('if-match')
+  if (WRITES.has(operation)) {
+    const isConditional = ifMatch !== undefined || headers.has('if-none-match')
+    if (quirks.conditions === 'refused' && isConditional) throw new S3Error('NotImplemented')
+    if (quirks.conditions === 'unquoted' && ifMatch?.startsWith('"')) throw new S3Error('PreconditionFailed')
+  }
+  if (quirks.checksums === 'refused' && WITH_BODY.has(operation) && [...headers.keys()].some(isChecksum)) {
+    throw new S3Error('NotImplemented')
+  }
+  if (operation === 'DeleteObjects') {
+    if (quirks.deleteObjects === 'absent') throw new S3Error('NotImplemented')
+    if (quirks.deleteObjects === 'md5-only' && !headers.has('content-md5')) throw new S3Error('MissingContentMD5')
+  }
+  if (operation === 'UploadPart' && Number(query.get('partNumber')) > (quirks.maxParts ?? Number.POSITIVE_INFINITY)) {
+    throw new S3Error('InvalidArgument', `Part number must be an integer between 1 and ${quirks.maxParts}, inclusive`)
+  }
+  if (operation === 'CompleteMultipartUpload') refuseCompletion(quirks, context, call)
+}
+
+/** Quirks that look at all parts there are. What Complete's list names is the operation's business. */
+function refuseCompletion(quirks: Quirks, { store }: Context, call: Call): void {
+  const isDone = store.bucket(call.bucket).objects.get(call.key)?.uploadId === call.query.get('uploadId')
+  if (isDone && !quirks.completesOnce) return
+  if (!quirks.uniformParts) return
+  const sizes = [...findUpload(store, call).parts].sort(([a], [b]) => a - b).map(([, { size }]) => size)
+  const isUniform = sizes.every((size, at) => (at === sizes.length - 1 ? size <= sizes[0]! : size === sizes[0]))
+  if (!isUniform) throw new S3Error('InvalidPart', 'All non-trailing parts must have the same length.')
+}
+
+const isChecksum = (name: string): boolean => name.startsWith('x-amz-checksum-')
+
+function isIgnored(quirks: Quirks, operation: OperationName, name: string): boolean {
+  const isCondition = name === 'if-match' || name === 'if-none-match'
+  if (isCondition && WRITES.has(operation)) return quirks.conditions === 'ignored'
+  return quirks.checksums === 'ignored' && WITH_BODY.has(operation) && isChecksum(name)
+}
+
+function limitWrites(written: Map<string, number>, interval: number, { now }: Context, call: Call): void {
+  const name = `${call.bucket}/${call.key}`
+  if (now() - (written.get(name) ?? Number.NEGATIVE_INFINITY) < interval) throw new S3Error('TooManyRequests')
+  written.set(name, now())
+}
+
+function answered(quirks: Quirks, operation: OperationName, answer: Answer): Answer {
+  if (operation !== 'CompleteMultipartUpload' || !quirks.emptyCompleteEtag) return answer
+  return { ...answer, body: answer.body!.replace(/<ETag>[^<]*<\/ETag>/, '<ETag></ETag>') }
+}
+
+function renamed(quirks: Quirks, operation: OperationName, error: unknown): unknown {
+  if (!(error instanceof S3Error)) return error
+  if (error.code === 'NoSuchUpload' && quirks.missingUpload) return new S3Error(quirks.missingUpload)
+  const isRead = operation === 'GetObject' || operation === 'HeadObject'
+  if (error.code === 'NoSuchKey' && isRead && quirks.missingKey) return new S3Error(quirks.missingKey)
+  return error
+}
