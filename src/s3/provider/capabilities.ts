@@ -12,6 +12,8 @@ export interface Capabilities {
   conditionalWrites: 'quoted' | 'unquoted' | 'none'
   /** `x-amz-checksum-crc32` is taken (verified, or at least ignored) with UploadPart and PutObject. */
   checksums: boolean
+  /** What a read of a missing key is answered: `denied` where the credentials may not list the bucket. */
+  missingKey: 'absent' | 'denied'
   /** DeleteObjects exists; without it, objects are deleted one by one. */
   deleteObjects: boolean
   /** Milliseconds after which the provider itself drops an unfinished multipart upload; undefined if it never does. */
@@ -24,6 +26,7 @@ export interface Capabilities {
 export const AWS_CAPABILITIES: Capabilities = {
   conditionalWrites: 'quoted',
   checksums: true,
+  missingKey: 'absent',
   deleteObjects: true,
   multipartExpiry: undefined,
   writeInterval: 0,

@@ -1,0 +1,273 @@
+/**
+ * What is known of the providers of S3 before the first request: one row each, with its source. Only what documentation
+ * (or the server's own code) says stands here; what is merely reported is left out, so that the probe decides. Any option
+ * goes before a row. Pure.
+ * @module
+ */
+import type { Capabilities } from './capabilities.js'
+
+const MiB = 1024 * 1024
+const GiB = 1024 * MiB
+const TiB = 1024 * GiB
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What can be known of a provider: what the store asks of it, and the limits that its options have. */
+export interface ProviderFacts extends Capabilities {
+  /** How many parts an object may have. */
+  maxMultipartParts: number
+  /** Bytes: the smallest part but the last, the largest part, the largest object. */
+  minPartSize: number
+  maxPartSize: number
+  maxObjectSize: number
+  /** UploadPartCopy exists. */
+  copiesParts: boolean
+  /** Objects can have tags. */
+  tags: boolean
+}
+
+export interface Profile {
+  /** As `provider` names it. */
+  readonly id: string
+  /** As people call it. */
+  readonly title: string
+  /** The hosts of its endpoints; absent for servers that one runs oneself. */
+  readonly hosts?: RegExp
+  /** How it calls itself in the `Server` header of its answers. */
+  readonly server?: RegExp
+  /** What is absent is not known. */
+  readonly facts: Readonly<Partial<ProviderFacts>>
+  /** What its operator should know besides. */
+  readonly note?: string
+}
+
+const PROFILES: readonly Profile[] = [
+  {
+    id: 'aws',
+    title: 'AWS S3',
+    hosts: /(^|\.)(amazonaws\.com(\.cn)?|api\.aws)$/,
+    server: /^AmazonS3$/,
+    // docs.aws.amazon.com/AmazonS3/latest/userguide: conditional-writes.html, qfacts.html, checking-object-integrity.html
+    facts: {
+      conditionalWrites: 'quoted',
+      checksums: true,
+      deleteObjects: true,
+      multipartExpiry: undefined,
+      writeInterval: 0,
+      maxMultipartParts: 10_000,
+      minPartSize: 5 * MiB,
+      maxPartSize: 5 * GiB,
+      copiesParts: true,
+      tags: true,
+    },
+  },
+  {
+    id: 'r2',
+    title: 'Cloudflare R2',
+    hosts: /(^|\.)r2\.cloudflarestorage\.com$/,
+    // developers.cloudflare.com/r2: api/s3/conditional-operations, api/s3/api, platform/limits, objects/multipart-objects
+    facts: {
+      conditionalWrites: 'quoted',
+      multipartExpiry: 7 * DAY,
+      writeInterval: 1_000,
+      maxMultipartParts: 10_000,
+      minPartSize: 5 * MiB,
+      maxPartSize: 5 * GiB - 5 * MiB,
+      maxObjectSize: 5 * TiB - 5 * GiB,
+      copiesParts: true,
+      tags: false,
+    },
+    note: 'R2 takes one write a second for each key: several small requests a second for one upload are slow.',
+  },
+  {
+    id: 'b2',
+    title: 'Backblaze B2',
+    hosts: /(^|\.)backblazeb2\.com$/,
+    // Reported to answer conditions with 501 (hashicorp/terraform#37143); left to the probe.
+    facts: {},
+  },
+  {
+    id: 'gcs',
+    title: 'Google Cloud Storage',
+    hosts: /(^|\.)storage\.googleapis\.com$/,
+    server: /^UploadServer$/,
+    // cloud.google.com/storage/quotas (one write a second for each object name); UploadPartCopy:
+    // issuetracker.google.com/issues/323465186. Reported to ignore conditions (apache/arrow-rs#4879); left to the probe.
+    facts: { writeInterval: 1_000, multipartExpiry: undefined, copiesParts: false, tags: false },
+    note: 'Google takes one write a second for each object name: several small requests a second for one upload are slow.',
+  },
+  {
+    id: 'minio',
+    title: 'MinIO',
+    server: /^MinIO/,
+    // `api stale_uploads_expiry` (cmd/config-current.go, 24h by default); If-Match is mended only since
+    // RELEASE.2025-09-07, so the probe decides.
+    facts: { multipartExpiry: 24 * HOUR, writeInterval: 0, copiesParts: true, tags: true },
+    note: 'MinIO drops unfinished multipart uploads after 24 hours, unless `api stale_uploads_expiry` says otherwise.',
+  },
+  {
+    id: 'rustfs',
+    title: 'RustFS',
+    server: /^rustfs/i,
+    // RUSTFS_API_STALE_UPLOADS_EXPIRY, 24h by default.
+    facts: { multipartExpiry: 24 * HOUR, writeInterval: 0 },
+    note: 'RustFS drops unfinished multipart uploads after 24 hours, unless RUSTFS_API_STALE_UPLOADS_EXPIRY says otherwise.',
+  },
+  {
+    id: 'ceph',
+    title: 'Ceph RGW',
+    server: /^Ceph Object Gateway/,
+    // docs.ceph.com/en/latest/radosgw/s3. How ETags must stand in conditions differs between builds: the probe decides.
+    facts: { multipartExpiry: undefined, writeInterval: 0, copiesParts: true, tags: true },
+  },
+  {
+    id: 'digitalocean',
+    title: 'DigitalOcean Spaces',
+    hosts: /(^|\.)digitaloceanspaces\.com$/,
+    // Built on Ceph. Reported to match unquoted ETags only (slatedb/slatedb#1818); left to the probe.
+    facts: {},
+  },
+  {
+    id: 'hetzner',
+    title: 'Hetzner Object Storage',
+    hosts: /(^|\.)your-objectstorage\.com$/,
+    // Built on Ceph. Reported to match unquoted ETags only (benbjohnson/litestream#1509); left to the probe.
+    facts: {},
+  },
+  {
+    id: 'wasabi',
+    title: 'Wasabi',
+    hosts: /(^|\.)wasabisys\.com$/,
+    server: /^WasabiS3/,
+    facts: {},
+    note: 'Wasabi bills objects for at least 30 or 90 days, tails and records included.',
+  },
+  {
+    id: 'scaleway',
+    title: 'Scaleway Object Storage',
+    hosts: /(^|\.)scw\.cloud$/,
+    // scaleway.com/en/docs/object-storage: concepts (1,000 parts), api-cli/using-conditional-writes (not which quoting).
+    facts: { maxMultipartParts: 1_000, maxObjectSize: 1_000 * 5 * GiB },
+  },
+  {
+    id: 'ovh',
+    title: 'OVHcloud Object Storage',
+    hosts: /(^|\.)cloud\.ovh\.(net|us)$/,
+    // docs.ovh.com has conditions since June 2026 (not which quoting); the probe decides.
+    facts: {},
+  },
+  {
+    id: 'oracle',
+    title: 'Oracle Cloud Infrastructure',
+    hosts: /(^|\.)objectstorage\.[a-z0-9-]+\.(oraclecloud\.com|oci\.customer-oci\.com)$/,
+    facts: {},
+  },
+  {
+    id: 'ibm',
+    title: 'IBM Cloud Object Storage',
+    hosts: /(^|\.)cloud-object-storage\.appdomain\.cloud$/,
+    // cloud.ibm.com/docs/cloud-object-storage: unfinished multipart uploads stay until they are aborted.
+    facts: { multipartExpiry: undefined },
+  },
+  {
+    id: 'tigris',
+    title: 'Tigris',
+    hosts: /(^|\.)(storage\.tigris\.dev|t3\.storage\.dev)$/,
+    // tigrisdata.com/docs: objects/conditionals, objects/consistency
+    facts: { conditionalWrites: 'quoted' },
+    note: 'Global and dual-region buckets of Tigris are consistent within one region only: run all nodes in one region.',
+  },
+  {
+    id: 'coreweave',
+    title: 'CoreWeave Object Storage',
+    hosts: /(^|\.)(cwobject|cwlota)\.com$/,
+    // docs.coreweave.com has conditions, not which quoting.
+    facts: {},
+  },
+  {
+    id: 'garage',
+    title: 'Garage',
+    // garagehq.deuxfleurs.fr/documentation/reference-manual/s3-compatibility: no tagging. Version 1 ignores conditions, by
+    // its code; of version 2 nothing is known: the probe decides.
+    facts: { tags: false, multipartExpiry: undefined, writeInterval: 0, copiesParts: true },
+  },
+  {
+    id: 'seaweedfs',
+    title: 'SeaweedFS',
+    server: /^SeaweedFS/,
+    facts: { writeInterval: 0, copiesParts: true, tags: true },
+  },
+  {
+    id: 'versitygw',
+    title: 'VersityGW',
+    server: /^VERSITYGW$/i,
+    // Its code (backend/posix, 2026-08) tests a condition and then writes, with nothing that keeps others out between
+    // the two. A probe of one request after the other cannot see that, so this row goes before it.
+    facts: { conditionalWrites: 'none', writeInterval: 0, copiesParts: true, tags: true },
+    note: 'VersityGW tests conditions, but not at once with the write: two writers at the same time can both succeed.',
+  },
+  {
+    id: 'storj',
+    title: 'Storj',
+    hosts: /(^|\.)storjshare\.io$/,
+    // github.com/storj/roadmap/issues/40
+    facts: { copiesParts: false },
+    note: 'Storj keeps segments of 64 MiB and bills each: --s3-part-size 64MiB costs least.',
+  },
+  {
+    id: 'mega',
+    title: 'MEGA S4',
+    hosts: /(^|\.)(megas4\.com|s4\.mega\.io)$/,
+    // Equal parts in sequence, which is the only way in which Holdfast writes them.
+    facts: {},
+  },
+  {
+    id: 'alibaba',
+    title: 'Alibaba Cloud OSS',
+    hosts: /(^|\.)aliyuncs\.com$/,
+    server: /^AliyunOSS$/,
+    // Reported to refuse conditions (gaul/undocumented-s3-apis); left to the probe.
+    facts: {},
+  },
+  {
+    id: 'tencent',
+    title: 'Tencent Cloud COS',
+    hosts: /(^|\.)myqcloud\.com$/,
+    server: /^tencent-cos$/,
+    facts: {},
+  },
+  {
+    id: 'supabase',
+    title: 'Supabase Storage',
+    hosts: /(^|\.)supabase\.(co|in|red)$/,
+    // supabase.com/docs/guides/storage/s3/compatibility lists no tagging, and conditions with reads only; whether writes
+    // refuse or ignore them, the probe finds.
+    facts: { tags: false },
+  },
+]
+
+/** A provider of which nothing is known: the probe decides, and AWS's values stand for the rest. */
+export const UNKNOWN_PROFILE: Profile = { id: 'other', title: 'an S3-compatible service', facts: {} }
+
+/** What `provider` may be. */
+export const PROVIDERS: readonly string[] = [...PROFILES.map(({ id }) => id), UNKNOWN_PROFILE.id]
+
+/**
+ * The profile of a provider: the one that is named, or the one whose host the endpoint has, or the one that the
+ * `Server` header of its answers names. No endpoint at all is AWS.
+ */
+export function profileOf(from: {
+  provider?: string | undefined
+  endpoint?: string | undefined
+  server?: string | undefined
+}): Profile {
+  const { provider, endpoint, server } = from
+  if (provider !== undefined) return PROFILES.find(({ id }) => id === provider) ?? UNKNOWN_PROFILE
+  const host = endpoint === undefined ? 's3.amazonaws.com' : hostOf(endpoint)
+  const byHost = PROFILES.find(({ hosts }) => hosts?.test(host))
+  return byHost ?? PROFILES.find((profile) => server !== undefined && profile.server?.test(server)) ?? UNKNOWN_PROFILE
+}
+
+function hostOf(endpoint: string): string {
+  return URL.canParse(endpoint) ? new URL(endpoint).hostname.replace(/\.$/, '') : ''
+}
