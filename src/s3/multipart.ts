@@ -9,7 +9,7 @@ import type { S3Upload } from './upload.js'
 export class Multipart {
   readonly #upload: S3Upload
   #opening: Promise<string> | undefined
-  #created: { uploadId: string; token: string } | undefined
+  #created: { uploadId: string; token: string; expiresAt: number | undefined } | undefined
 
   constructor(upload: S3Upload) {
     this.#upload = upload
@@ -45,8 +45,10 @@ export class Multipart {
     if (record.uploadId !== undefined) return record.uploadId
     const token = newNonce()
     const head = objectHead(record.id, record.metadata, token)
-    const { uploadId } = await context.call('createMultipartUpload', { key: keys.object, ...head })
-    this.#created = { uploadId, token }
+    const { uploadId, expiresAt } = await context.call('createMultipartUpload', { key: keys.object, ...head })
+    const { multipartExpiry } = context.provider
+    const dropped = multipartExpiry === undefined ? undefined : context.now() + multipartExpiry
+    this.#created = { uploadId, token, expiresAt: expiresAt ?? dropped }
     return uploadId
   }
 }

@@ -6,6 +6,7 @@
 import { UploadError } from '../errors.js'
 import type { Service } from './call/sdk.js'
 import type { StoreLogger } from './context.js'
+import type { Capabilities } from './provider/capabilities.js'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -50,6 +51,11 @@ export interface S3StoreOptions {
   temporaryDirectory?: string | undefined
   /** Sends no CRC32 with the bytes. S3 then verifies only their number. Default: false. */
   disableContentHashes?: boolean | undefined
+  /**
+   * What is known of the provider, as `holdfast doctor` prints it; it is neither looked up nor probed then. Default:
+   * what its profile says, and a probe at start for the rest (docs/providers.md).
+   */
+  capabilities?: Partial<Capabilities> | undefined
   /** Milliseconds without progress after which one try of a request to S3 is given up. Default: 30,000. */
   requestTimeout?: number | undefined
   /** Tries of one request to S3, the first included. Default: 4. */

@@ -1,22 +1,31 @@
 /**
  * Composes the one Call of a store: the data plane for bytes where there is an SDK client, the control plane for the
- * rest, wrapped in the limit and the retries.
+ * rest, wrapped in what the provider at hand needs, in the limit and in the retries.
  * @module
  */
 import type { Call, Operations } from './call/call.js'
+import { conditioned } from './call/conditions.js'
 import { directPlane } from './call/direct.js'
+import { guarded } from './call/integrity.js'
 import { limited } from './call/limited.js'
+import { withMissing } from './call/missing.js'
+import { refreshed } from './call/refreshed.js'
 import { DEFAULT_RETRY, retried } from './call/retried.js'
 import { isSdkClient, sdkCall } from './call/sdk.js'
 import type { ResolvedOptions } from './options.js'
+import type { Capabilities } from './provider/capabilities.js'
 
 export interface ServiceCall {
+  /** What the store uses. */
   call: Call
+  /** Without what the provider at hand needs: for finding out what that is. */
+  plain: Call
   close(): void
 }
 
-export function composeCall(options: ResolvedOptions): ServiceCall {
-  const { service, bucket, requestTimeout, disableContentHashes, concurrentPartUploads, maxAttempts } = options
+/** @param provider read at each call; may be completed later */
+export function composeCall(options: ResolvedOptions, provider: Capabilities): ServiceCall {
+  const { service, bucket, requestTimeout, disableContentHashes, concurrentPartUploads, maxAttempts, logger } = options
   const control = sdkCall(service, bucket, requestTimeout)
   const direct = isSdkClient(service)
     ? directPlane(service, { bucket, idleTimeout: requestTimeout, disableContentHashes })
@@ -27,8 +36,12 @@ export function composeCall(options: ResolvedOptions): ServiceCall {
     }
     return control(name, input, signal)
   }
+  const retry = { ...DEFAULT_RETRY, attempts: maxAttempts }
+  const authorized = isSdkClient(service) ? refreshed(send, service.config.credentials) : send
+  const suited = conditioned(withMissing(guarded(authorized, provider, logger), provider), provider)
   return {
-    call: retried(limited(send, concurrentPartUploads), { ...DEFAULT_RETRY, attempts: maxAttempts }),
+    call: retried(limited(suited, concurrentPartUploads), retry, provider),
+    plain: retried(authorized, retry, provider),
     close: () => direct?.close(),
   }
 }

@@ -12,7 +12,7 @@ import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
-import { AWS_CAPABILITIES } from './provider/capabilities.js'
+import { AWS_CAPABILITIES, type Capabilities } from './provider/capabilities.js'
 import { readRecord } from './record/commit.js'
 import type { UploadRecord } from './record/record.js'
 import { composeCall } from './service.js'
@@ -26,13 +26,15 @@ export class S3Store implements Store {
   readonly maxObjectSize: number
   readonly #context: S3Context
   readonly #close: () => void
+  readonly #provider: Capabilities
   /** Unfinished uploads that this process wrote last, oldest first. */
   readonly #remembered = new Map<string, S3Upload>()
 
   /** @throws UploadError ERR_INVALID_OPTIONS, for each combination that cannot work */
   constructor(options: S3StoreOptions) {
     const all = resolveOptions(options)
-    const { call, close } = composeCall(all)
+    this.#provider = { ...AWS_CAPABILITIES, ...all.capabilities }
+    const { call, close } = composeCall(all, this.#provider)
     const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
     const mostAtOnce = Math.min(all.maxBufferedParts, all.concurrentPartUploads)
     this.maxObjectSize = maxObjectSize
@@ -41,7 +43,7 @@ export class S3Store implements Store {
       bucket: all.bucket,
       prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
       call,
-      provider: { ...AWS_CAPABILITIES },
+      provider: this.#provider,
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
       budget: new Budget(all.bufferMemory),
       temporaryDirectory: all.temporaryDirectory,
@@ -70,8 +72,10 @@ export class S3Store implements Store {
     if (isGood && options.cached) return this.#remember(remembered)
     const committed = await readRecord(this.#context.call, keysOf(this.#context.prefixes, id).record)
     if (committed.record.id !== id) throw new UploadError('ERR_STORE_CORRUPT')
-    if (isGood && remembered.version === committed.etag) return this.#remember(remembered)
-    return this.#remember(new S3Upload(this.#context, committed.record, committed))
+    const isKnown = isGood && remembered.version === committed.etag
+    const opened = isKnown ? remembered : new S3Upload(this.#context, committed.record, committed)
+    await opened.settleExpiry()
+    return this.#remember(opened)
   }
 
   async close(): Promise<void> {
@@ -116,6 +120,7 @@ function newRecord(upload: NewUpload, now: number): UploadRecord {
     crc32: 0,
     etag: undefined,
     createdAt: now,
+    expiresAt: undefined,
     completedAt: undefined,
   }
 }

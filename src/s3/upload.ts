@@ -206,6 +206,21 @@ export class S3Upload implements UploadHandle {
     throw this.#gone(cause)
   }
 
+  /** Past its expiry only S3 can tell whether the multipart upload is still there; if not, the record says so from now on. */
+  async settleExpiry(): Promise<void> {
+    const { state, uploadId, expiresAt } = this.record
+    const { call, now } = this.context
+    if (state !== 'open' || uploadId === undefined || expiresAt === undefined || now() < expiresAt) return
+    try {
+      await call('listParts', { key: this.keys.object, uploadId, after: 0 })
+    } catch (error) {
+      if (!means(error, 'missing-upload')) throw asStoreFailure(error)
+      await this.multipartIsGone(error).catch((gone) => {
+        if (this.record.state !== 'failed') throw gone
+      })
+    }
+  }
+
   /** Commits that what S3 holds is not what was committed, so that no wrong object is ever made of it. */
   async contradicts(detail: string): Promise<never> {
     const failure = 'The stored parts are not those that were committed; create a new upload.'

@@ -34,6 +34,11 @@ export interface UploadInfo extends NewUpload {
   createdAt: number
   /** Milliseconds since the epoch, once `complete`. */
   completedAt: number | undefined
+  /**
+   * Milliseconds since the epoch: until then at least it can be resumed; undefined if there is no such limit or none is
+   * known.
+   */
+  expiresAt?: number | undefined
   /** Strong entity tag of the finished content, with its quotes, once `complete`. */
   etag: string | undefined
   /** Where the bytes are, for hooks and logs (tusd's `Storage`): type, bucket and key, or path. */

@@ -19,9 +19,11 @@ export function render(outcome: Rendered, context: RenderContext): ResponseHead 
       return { status: 204, fields: { ...fields, ...renderAbilities(context) } }
     case 'created':
       fields.Location = context.locate(outcome.info.id)
+      Object.assign(fields, renderExpiry(outcome.info))
       if (outcome.appended) fields['Upload-Offset'] = String(outcome.info.offset)
       return { status: 201, fields }
     case 'appended':
+      Object.assign(fields, renderExpiry(outcome.info))
       fields['Upload-Offset'] = String(outcome.info.offset)
       return { status: 204, fields }
     case 'offset':
@@ -46,8 +48,12 @@ function renderInfo(info: UploadInfo): Record<string, string> {
   else fields['Upload-Length'] = String(info.length)
   const metadata = metadataField(info)
   if (metadata !== '') fields['Upload-Metadata'] = metadata
-  return fields
+  return { ...fields, ...renderExpiry(info) }
 }
+
+/** tus 1.0.0, Upload-Expires: of unfinished uploads, where it is known. */
+const renderExpiry = ({ expiresAt, state }: UploadInfo): Record<string, string> =>
+  expiresAt === undefined || state === 'complete' ? {} : { 'Upload-Expires': new Date(expiresAt).toUTCString() }
 
 /** As sent; or made anew, if the record knows no field (another server wrote it) or one that no header can carry. */
 function metadataField({ metadataField: sent, metadata }: UploadInfo): string {

@@ -10,6 +10,8 @@ export interface Payload {
   readonly length: number
   /** CRC32 of all the bytes, if it is known; sent along so that S3 verifies it. */
   readonly crc32: number | undefined
+  /** Content-MD5 is to guard the bytes; for providers that do not take the CRC32. */
+  readonly md5?: boolean
   /** The bytes from the start, as often as asked. */
   chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 }
@@ -45,7 +47,7 @@ export interface Operations {
   deleteObjects: [{ keys: string[] }, undefined]
   createMultipartUpload: [
     { key: string; contentType: string | undefined; metadata: Record<string, string> },
-    { uploadId: string },
+    { uploadId: string /** Milliseconds since the epoch: when the provider's rules drop it. */; expiresAt?: number },
   ]
   uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, { etag: string }]
   completeMultipartUpload: [

@@ -4,6 +4,7 @@
  * what that saves against the SDK).
  * @module
  */
+import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
@@ -15,6 +16,9 @@ type DataOperation = 'putObject' | 'uploadPart'
 
 /** An answer to a PUT holds an ETag or an error document; more than this of it is nobody's business. */
 const ANSWER_LIMIT = 64 * 1024
+
+/** Milliseconds for TCP and TLS. */
+const CONNECT_TIMEOUT = 5_000
 
 export interface DirectOptions {
   bucket: string
@@ -35,6 +39,8 @@ export function directPlane(client: S3Client, options: DirectOptions): DirectPla
     'https:': new https.Agent({ keepAlive: true, scheduling: 'lifo' }),
   }
   const target = once(() => resolveTarget(client, options.bucket))
+  /** Milliseconds by which S3's clock is ahead of ours, once it refused a request for that. */
+  let skew = 0
   return {
     async send(name, input, signal) {
       const { url, region } = await target()
@@ -42,13 +48,21 @@ export function directPlane(client: S3Client, options: DirectOptions): DirectPla
         throw new S3Fault(name, 403, 'CredentialsUnavailable', 'the credentials could not be had', cause)
       })
       const request = describe(name, input, options.disableContentHashes)
+      if (input.body.md5 && !options.disableContentHashes) request.headers['content-md5'] = await md5Of(input.body)
       const path = `${url.pathname.replace(/\/$/, '')}/${encodeKey(input.key)}`
       const headers: Record<string, string> = { host: url.host, ...request.headers }
-      Object.assign(headers, sign('PUT', path, request.query, headers, credentials as Credentials, region, new Date()))
+      Object.assign(
+        headers,
+        sign('PUT', path, request.query, headers, credentials as Credentials, region, new Date(Date.now() + skew)),
+      )
       headers['content-length'] = String(input.body.length)
       const query = canonicalQuery(request.query)
       const agent = agents[url.protocol as 'http:' | 'https:']
-      return put(name, url, query ? `${path}?${query}` : path, headers, input.body, agent, options.idleTimeout, signal)
+      const sent = { name, url, path: query ? `${path}?${query}` : path, headers, body: input.body, agent }
+      return put(sent, options.idleTimeout, signal).catch((error) => {
+        if (error instanceof ClockFault) skew = error.serverTime - Date.now()
+        throw error
+      })
     },
     close() {
       for (const agent of Object.values(agents)) agent.destroy()
@@ -102,13 +116,36 @@ function base64Crc32(crc32: number): string {
   return bytes.toString('base64')
 }
 
+/** S3 refused the request for its time; its own is in the answer. */
+class ClockFault extends S3Fault {
+  serverTime = Date.now()
+}
+
+/** Of megabytes at once, so that hashing a part does not hold up all other uploads. */
+async function md5Of(body: Payload): Promise<string> {
+  const hash = createHash('md5')
+  let since = 0
+  for await (const chunk of body.chunks()) {
+    hash.update(chunk)
+    since += chunk.length
+    if (since < 1024 * 1024) continue
+    since = 0
+    await new Promise(setImmediate)
+  }
+  return hash.digest('base64')
+}
+
+interface Put {
+  name: DataOperation
+  url: URL
+  path: string
+  headers: Record<string, string>
+  body: Payload
+  agent: http.Agent
+}
+
 function put(
-  name: DataOperation,
-  url: URL,
-  path: string,
-  headers: Record<string, string>,
-  body: Payload,
-  agent: http.Agent,
+  { name, url, path, headers, body, agent }: Put,
   idleTimeout: number,
   signal?: AbortSignal,
 ): Promise<{ etag: string }> {
@@ -130,6 +167,13 @@ function put(
       reject(cause instanceof S3Fault ? cause : new S3Fault(name, 0, cause.code ?? '', cause.message, cause))
     request.on('timeout', () => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no progress')))
     request.on('error', fail)
+    request.on('socket', (socket) => {
+      if (!socket.connecting) return
+      const slow = (): unknown => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no connection in time'))
+      const timer = setTimeout(slow, Math.min(CONNECT_TIMEOUT, idleTimeout))
+      socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(timer))
+      socket.once('close', () => clearTimeout(timer))
+    })
     request.on('response', (response) => {
       readAnswer(name, response).then(
         (answer) => {
@@ -184,7 +228,17 @@ async function readAnswer(name: DataOperation, response: http.IncomingMessage): 
   if (status === 200 && etag) return { etag }
   const read = (tag: string): string => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(text)?.[1] ?? ''
   if (status >= 200 && status < 300) throw new S3Fault(name, 0, 'NoETag', 'a success without an ETag')
-  throw new S3Fault(name, status, read('Code'), read('Message'))
+  const time = Date.parse(response.headers.date ?? '')
+  const isSkewed = read('Code') === 'RequestTimeTooSkewed' && Number.isFinite(time)
+  const fault = new (isSkewed ? ClockFault : S3Fault)(name, status, read('Code'), read('Message'))
+  if (fault instanceof ClockFault) fault.serverTime = time
+  fault.retryAfter = secondsOf(response.headers['retry-after'])
+  throw fault
+}
+
+/** Retry-After in milliseconds; S3 and its kin send it in seconds. */
+export function secondsOf(field: string | undefined): number | undefined {
+  return field !== undefined && /^\d{1,6}$/.test(field) ? Number(field) * 1_000 : undefined
 }
 
 /** Calls `make` until it succeeded once; then keeps what it gave. */

@@ -13,6 +13,8 @@ export class S3Fault extends Error {
   /** S3's error code, or node's (`ECONNRESET`), or ''. */
   readonly code: string
   readonly meaning: Meaning
+  /** Milliseconds after which S3 wants to be asked again, if it said so. */
+  retryAfter: number | undefined
 
   constructor(operation: OperationName, status: number, code: string, message: string, cause?: unknown) {
     super(`${operation}: ${[status || '', code, message].filter(Boolean).join(' ')}`, cause ? { cause } : undefined)
@@ -52,7 +54,9 @@ const BY_CODE: Record<string, Meaning> = {
   SlowDown: 'throttled',
   TooManyRequests: 'throttled',
   RequestTimeout: 'transient',
-  RequestTimeTooSkewed: 'refused',
+  // Whoever sent it has learnt S3's time from the answer.
+  RequestTimeTooSkewed: 'transient',
+  NotImplemented: 'refused',
   // The bytes changed on the way, so sending them again helps.
   BadDigest: 'transient',
   XAmzContentSHA256Mismatch: 'transient',
@@ -80,6 +84,7 @@ function meaningOf(operation: OperationName, status: number, code: string): Mean
   if (status === 409) return 'conflict'
   if (status === 429) return 'throttled'
   if (status === 403 || status === 401) return 'denied'
+  if (status === 501) return 'refused'
   if (status === 0 || status >= 500) return status === 503 ? 'throttled' : 'unknown'
   if (status === 408) return 'transient'
   return 'refused'

@@ -1,6 +1,9 @@
 /**
  * At most so many uploads of client bytes to S3 at once, over all uploads, first come first served. Records and
  * other small requests do not wait behind them.
+ *
+ * The number is S3's to choose, below the limit: each 503 SlowDown halves it, each success gives a fraction of a place
+ * back, so that it grows by about one in a round of all places (additive increase, multiplicative decrease).
  * @module
  */
 import type { Call, OperationName, Operations } from './call.js'
@@ -10,12 +13,17 @@ interface Waiter {
   grant: () => void
 }
 
-export function limited(call: Call, limit: number): Call {
+/** Milliseconds in which many SlowDowns count as one: they answer what was sent before the first of them came. */
+const ONE_ROUND = 1_000
+
+export function limited(call: Call, limit: number, now: () => number = performance.now.bind(performance)): Call {
   const waiting: Waiter[] = []
   let running = 0
+  let places = limit
+  let slowedAt = Number.NEGATIVE_INFINITY
 
   const enter = async (name: OperationName, signal: AbortSignal | undefined): Promise<void> => {
-    if (running < limit) {
+    if (running < Math.floor(places)) {
       running++
       return
     }
@@ -37,11 +45,19 @@ export function limited(call: Call, limit: number): Call {
       if (signal?.aborted) giveUp()
     })
   }
-  // A finished request hands its place to the next in line, so `running` stays as it is.
   const leave = (): void => {
-    const next = waiting.shift()
-    if (next) next.grant()
-    else running--
+    running--
+    while (running < Math.floor(places)) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      running++
+      next.grant()
+    }
+  }
+  const slowDown = (): void => {
+    if (now() - slowedAt < ONE_ROUND) return
+    slowedAt = now()
+    places = Math.max(1, places / 2)
   }
 
   return async (name, input, signal) => {
@@ -49,7 +65,13 @@ export function limited(call: Call, limit: number): Call {
     if (!counts) return call(name, input, signal)
     await enter(name, signal)
     try {
-      return await call(name, input, signal)
+      const output = await call(name, input, signal)
+      places = Math.min(limit, places + 1 / places)
+      return output
+    } catch (error) {
+      // Not 429: that is about one key (R2, Google).
+      if (error instanceof S3Fault && error.meaning === 'throttled' && error.status === 503) slowDown()
+      throw error
     } finally {
       leave()
     }

@@ -7,6 +7,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -17,9 +18,12 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import type { Call, OperationName, Operations, Payload } from './call.js'
+import { secondsOf } from './direct.js'
 import { S3Fault } from './faults.js'
+import { withContentMd5 } from './md5.js'
 
 const COMMANDS = {
+  deleteObject: DeleteObjectCommand,
   putObject: PutObjectCommand,
   getObject: GetObjectCommand,
   headObject: HeadObjectCommand,
@@ -32,7 +36,7 @@ const COMMANDS = {
 }
 
 /** The operations of S3 that Holdfast uses, named and typed as the aggregated `S3` client of the AWS SDK v3 has them. */
-export type S3Api = Pick<S3, OperationName>
+export type S3Api = Pick<S3, OperationName | 'deleteObject'>
 
 /** What `service` may be: an `S3Client` (or `S3`), whose credentials the data plane then uses too, or a stand-in. */
 export type Service = S3Client | S3Api
@@ -43,7 +47,7 @@ export const isSdkClient = (service: Service): service is S3Client => service in
 const COMPLETE_TIMEOUT = 5 * 60_000
 
 type Raw = (
-  name: OperationName,
+  name: keyof typeof COMMANDS,
   input: Record<string, unknown>,
   signal: AbortSignal,
 ) => Promise<Record<string, unknown>>
@@ -55,8 +59,9 @@ function rawOf(service: Service): Raw {
   }
   return (name, input, abortSignal) => {
     // biome-ignore lint/suspicious/noExplicitAny: as above
-    const Command = COMMANDS[name] as any
-    return service.send(new Command(input), { abortSignal }) as Promise<unknown> as ReturnType<Raw>
+    const command = new (COMMANDS[name] as any)(input)
+    if (command instanceof DeleteObjectsCommand) withContentMd5(command)
+    return service.send(command, { abortSignal }) as Promise<unknown> as ReturnType<Raw>
   }
 }
 
@@ -71,14 +76,54 @@ export function sdkCall(service: Service, bucket: string, timeout: number): Call
     signal?.addEventListener('abort', giveUp, { once: true })
     try {
       const body = 'body' in input ? await joined(input.body as Payload) : undefined
-      const output = await raw(name, { Bucket: bucket, ...inputOf(name, input), ...body }, abort.signal)
-      return outputOf(name, output) as never
+      const send = name === 'deleteObjects' ? deletingOneByOne(raw) : raw
+      const output = await send(name, { Bucket: bucket, ...inputOf(name, input), ...body }, abort.signal)
+      return outputOf(name, output, timeout) as never
     } catch (error) {
       throw asFault(name, error)
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
     }
+  }
+}
+
+/** DeleteObjects, or where there is none (Google's interoperable API), one DeleteObject for each key. */
+function deletingOneByOne(raw: Raw): Raw {
+  return async (name, input, signal) => {
+    try {
+      return await raw(name, input, signal)
+    } catch (error) {
+      const { status, code } = asFault('deleteObjects', error)
+      if (status !== 501 && status !== 405 && code !== 'NotImplemented') throw error
+      const { Bucket, Delete } = input as { Bucket: string; Delete: { Objects: { Key: string }[] } }
+      await Promise.all(Delete.Objects.map(({ Key }) => raw('deleteObject', { Bucket, Key }, signal)))
+      return {}
+    }
+  }
+}
+
+/** The time limit of a request ends with the head of its answer; from there on each piece of the body has one. */
+async function* timed(body: AsyncIterable<Uint8Array>, timeout: number): AsyncIterable<Uint8Array> {
+  const source = body as AsyncIterable<Uint8Array> & { destroy?: (error: Error) => void }
+  const iterator = body[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const late = new S3Fault('getObject', 0, 'ETIMEDOUT', 'no byte of the body in time')
+      let timer: NodeJS.Timeout | undefined
+      const limit = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          source.destroy?.(late)
+          reject(late)
+        }, timeout)
+      })
+      const { done, value } = await Promise.race([iterator.next(), limit]).finally(() => clearTimeout(timer))
+      if (done) return
+      yield value
+    }
+  } finally {
+    // Whoever leaves early ends the connection, and does not wait for it.
+    source.destroy?.(new Error('no longer wanted'))
   }
 }
 
@@ -117,7 +162,7 @@ function inputOf(name: OperationName, input: Operations[OperationName][0]): Reco
 
 /** The SDK's names to ours. */
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's outputs, read field by field
-function outputOf(name: OperationName, output: any): unknown {
+function outputOf(name: OperationName, output: any, timeout: number): unknown {
   switch (name) {
     case 'deleteObjects': {
       const failed = output.Errors?.[0]
@@ -125,7 +170,7 @@ function outputOf(name: OperationName, output: any): unknown {
       return undefined
     }
     case 'createMultipartUpload':
-      return { uploadId: output.UploadId }
+      return { uploadId: output.UploadId, expiresAt: output.AbortDate?.getTime() }
     case 'listParts':
       return {
         // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -137,7 +182,7 @@ function outputOf(name: OperationName, output: any): unknown {
         next: output.IsTruncated ? Number(output.NextPartNumberMarker) : undefined,
       }
     case 'getObject':
-      return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, body: output.Body }
+      return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, body: timed(output.Body, timeout) }
     case 'headObject':
       return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
     case 'abortMultipartUpload':
@@ -153,11 +198,8 @@ function asFault(name: OperationName, error: any): S3Fault {
   const status = error?.$metadata?.httpStatusCode ?? 0
   // The SDK's own errors (no credentials, no region) have no status: nothing was sent, and trying again cannot help.
   const local = status === 0 && /Credentials|Region|ERR_INVALID/.test(`${error?.name} ${error?.code}`)
-  return new S3Fault(
-    name,
-    local ? 400 : status,
-    error?.Code ?? error?.name ?? error?.code ?? '',
-    String(error?.message),
-    error,
-  )
+  const code = error?.Code ?? error?.name ?? error?.code ?? ''
+  const fault = new S3Fault(name, local ? 400 : status, code, String(error?.message), error)
+  fault.retryAfter = secondsOf(error?.$response?.headers?.['retry-after'])
+  return fault
 }

@@ -41,6 +41,7 @@ const optional = {
   token: undefined,
   etag: undefined,
   completedAt: undefined,
+  expiresAt: undefined,
 }
 
 function parse(text: string): Info | undefined {

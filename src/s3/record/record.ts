@@ -48,6 +48,8 @@ export interface UploadRecord {
   /** The final object, once it was stored; its length is then `offset`. */
   etag: string | undefined
   createdAt: number
+  /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
+  expiresAt: number | undefined
   completedAt: number | undefined
 }
 
@@ -61,7 +63,8 @@ export function chainEtag(digest: string, etag: string): string {
 export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum, { length }) => sum + length, 0)
 
 export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
-  const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, etag } = record
+  const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, expiresAt, etag } =
+    record
   const completed = state === 'complete'
   return {
     id,
@@ -73,6 +76,7 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>): U
     failure,
     createdAt,
     completedAt,
+    expiresAt: state === 'open' ? expiresAt : undefined,
     etag: completed ? etag : undefined,
     storage,
   }

@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, verifySignature } from './auth.js'
 import { openBody } from './body.js'
-import type { Answer, Context } from './call.js'
+import { type Answer, type Context, httpTime } from './call.js'
 import { asS3Error, renderError, S3Error } from './errors.js'
 import type { Fault, Interceptor } from './intercept.js'
 import { HANDLERS } from './operations.js'
@@ -70,7 +70,7 @@ export async function serve(
     return failure(exchange, asS3Error(error))
   })
   const status = answer === 'cut' || response.destroyed ? 0 : answer.status
-  if (answer !== 'cut') await send(exchange, answer)
+  if (answer !== 'cut') await send(exchange, answer, service.context.now())
   const { operation, bucket = '', key = '' } = exchange.route ?? {}
   const error = exchange.error === undefined ? {} : { error: exchange.error }
   service.report({
@@ -166,7 +166,7 @@ function failure({ request, requestId }: Exchange, error: { status: number; code
   return { status: error.status, headers, body: renderError(error.code, error.message, resource, requestId) }
 }
 
-async function send(exchange: Exchange, answer: Answer): Promise<void> {
+async function send(exchange: Exchange, answer: Answer, now: number): Promise<void> {
   const { request, response, requestId } = exchange
   const { status, headers = {}, body = '', content } = answer
   try {
@@ -180,7 +180,8 @@ async function send(exchange: Exchange, answer: Answer): Promise<void> {
     }
     // No 100 was sent, so whether the body will come is open, and with it where the next request begins.
     if (exchange.waitsForContinue) response.setHeader('connection', 'close')
-    response.writeHead(status, { 'x-amz-request-id': requestId })
+    // Clients whose clock is off learn the time from this.
+    response.writeHead(status, { 'x-amz-request-id': requestId, date: httpTime(now) })
     if (content === undefined) response.end(body)
     else await pipeline(content.bytes, response)
   } catch {

@@ -24,6 +24,7 @@ const before: UploadRecord = {
   crc32: 1,
   etag: undefined,
   createdAt: 1,
+  expiresAt: undefined,
   completedAt: undefined,
 }
 

@@ -1,0 +1,40 @@
+/**
+ * Conditional writes as the provider at hand takes them. Everything above speaks of `ifMatch` and `ifAbsent` as AWS does.
+ * @module
+ */
+import type { Capabilities } from '../provider/capabilities.js'
+import type { Call, Operations } from './call.js'
+import { means, S3Fault } from './faults.js'
+
+type PutObject = Operations['putObject'][0]
+
+const bare = (etag: string): string => etag.replace(/^W\//, '').replaceAll('"', '')
+
+/** @param provider read at each call: it is complete only once the store is ready */
+export function conditioned(call: Call, provider: Capabilities): Call {
+  return async (name, input, signal) => {
+    const put = input as PutObject
+    if (name !== 'putObject' || !(put.ifMatch || put.ifAbsent) || provider.conditionalWrites === 'quoted') {
+      return call(name, input, signal)
+    }
+    if (provider.conditionalWrites === 'unquoted') {
+      return call('putObject', { ...put, ifMatch: put.ifMatch && bare(put.ifMatch) }, signal) as never
+    }
+    await mustHold(call, put, signal)
+    return call('putObject', { ...put, ifMatch: undefined, ifAbsent: false }, signal) as never
+  }
+}
+
+/**
+ * Looks before the write. Between the two another writer may come: a locker must keep it away (docs/locking.md); what
+ * this finds is a writer that outlived its lock.
+ * @throws S3Fault as if S3 had refused
+ */
+async function mustHold(call: Call, { key, ifMatch, ifAbsent }: PutObject, signal?: AbortSignal): Promise<void> {
+  const found = await call('headObject', { key }, signal).catch((error) => {
+    if (means(error, 'missing-object')) return undefined
+    throw error
+  })
+  const holds = ifAbsent ? found === undefined : found !== undefined && bare(found.etag) === bare(ifMatch!)
+  if (!holds) throw new S3Fault('putObject', 412, 'PreconditionFailed', 'the object is another than expected')
+}
