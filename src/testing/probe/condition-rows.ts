@@ -106,6 +106,31 @@ export const CONDITION_ROWS: readonly Behaviour[] = [
     },
   },
   {
+    id: 'put-whole',
+    rule: 'Who reads an object while it is being replaced gets one of its versions, whole.',
+    async run(context) {
+      const versions = Array.from({ length: 50 }, (_, at) => String.fromCharCode(65 + (at % 26)).repeat(4096 + at))
+      await put(context, versions[0]!)
+      let isDone = false
+      const write = async (): Promise<void> => {
+        for (const version of versions.slice(1)) await put(context, version)
+      }
+      const readAll = async (): Promise<void> => {
+        while (!isDone) {
+          const found = (await read(context, context.key())).toString()
+          expect(versions.includes(found), `${found.length} bytes that were never written`)
+        }
+      }
+      const writing = write().finally(() => {
+        isDone = true
+      })
+      const failed = (await Promise.allSettled([writing, readAll(), readAll()])).find(
+        (one): one is PromiseRejectedResult => one.status === 'rejected',
+      )
+      if (failed) throw failed.reason
+    },
+  },
+  {
     id: 'put-if-none-match-etag',
     rule: 'PUT If-None-Match takes nothing but *.',
     async run(context) {

@@ -373,4 +373,15 @@ export const COMPLETE_ROWS: readonly Behaviour[] = [
       return typeof again === 'string' ? `again: ${again}` : 'again: 204'
     },
   },
+  {
+    id: 'abort-object',
+    rule: 'Abort leaves an object of the same key as it is.',
+    async run(context) {
+      await context.plain.putObject({ Bucket: context.bucket, Key: context.key(), Body: 'there' })
+      const upload = await createUpload(context, context.key())
+      await uploadParts(context, upload, ['x'])
+      await context.s3.abortMultipartUpload(upload)
+      expect((await read(context, context.key())).toString() === 'there', 'it is another')
+    },
+  },
 ]
