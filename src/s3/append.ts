@@ -9,8 +9,8 @@
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import type { Payload } from './call/call.js'
-import { asStoreFailure, means } from './call/faults.js'
-import { complete, putWhole } from './complete.js'
+import { asStoreFailure, isServerError, means } from './call/faults.js'
+import { complete, isDropped, putWhole } from './complete.js'
 import { Held } from './held.js'
 import { SLOTS } from './keys.js'
 import { Multipart } from './multipart.js'
@@ -287,11 +287,15 @@ class Append {
     }
   }
 
+  /** Some servers answer 500 for a part of a multipart upload that they dropped, but know better when asked. */
+  async #isDropped(): Promise<boolean> {
+    if (means(this.#failure, 'missing-upload')) return true
+    return isServerError(this.#failure) && isDropped(this.#upload).catch(() => false)
+  }
+
   async #throwFailure(): Promise<never> {
     const { record } = this.#upload
-    if (means(this.#failure, 'missing-upload') && record.uploadId !== undefined) {
-      await this.#upload.multipartIsGone(this.#failure)
-    }
+    if (record.uploadId !== undefined && (await this.#isDropped())) await this.#upload.multipartIsGone(this.#failure)
     await this.#multipart.abandon()
     throw asStoreFailure(this.#failure, record.offset)
   }

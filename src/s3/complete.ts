@@ -5,7 +5,7 @@
  */
 import { UploadError } from '../errors.js'
 import type { ListedPart, Operations, Payload } from './call/call.js'
-import { asStoreFailure, means } from './call/faults.js'
+import { asStoreFailure, isServerError, means } from './call/faults.js'
 import { SLOTS } from './keys.js'
 import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
 import { chainEtag, newNonce } from './record/record.js'
@@ -104,6 +104,9 @@ async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promis
   const ours = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
   if (found && ours && found.length === record.offset) return found.etag
   if (isGone) return upload.multipartIsGone(cause)
+  // Some servers answer 500 for a multipart upload that they dropped. Who does not remember the parts asks for them, and
+  // is told.
+  if (isServerError(cause)) upload.etags = undefined
   throw new UploadError('ERR_COMPLETION_PENDING', { cause, retryAfter: 1_000 })
 }
 
@@ -121,6 +124,11 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
   const digest = parts.reduce((chain, { etag }) => chainEtag(chain, etag), '')
   if (!inOrder || digest !== record.partsDigest) return upload.contradicts('the parts in S3 are not the committed ones')
   return parts.map(({ partNumber, etag }) => ({ partNumber, etag }))
+}
+
+/** Whether S3 says, when asked about its parts, that the multipart upload is not there. */
+export async function isDropped(upload: S3Upload): Promise<boolean> {
+  return (await listParts(upload)) === undefined
 }
 
 async function listParts(upload: S3Upload): Promise<ListedPart[] | undefined> {

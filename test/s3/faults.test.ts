@@ -133,4 +133,31 @@ describe('a failed part in the middle of an upload with others in flight', () =>
     assert.match(await gone.text(), /dropped/)
     assert.equal((await head(url)).status, 410)
   })
+
+  // As moto answers, and some builds of Ceph.
+  const DROPPED_500 = { action: 'status', status: 500, code: 'InternalError' } as const
+
+  test('a multipart upload that S3 dropped is 410 also where its parts are answered 500 from then on', async () => {
+    const bytes = someBytes(12 * MiB)
+    const url = (await post(node, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!
+    assert.equal((await patch(url, 0, bytes.subarray(0, 6 * MiB))).status, 204)
+    await bucket.abortMultiparts(idOf(url))
+    bucket.bucket.intercept = ({ operation }) => (operation === 'UploadPart' ? DROPPED_500 : undefined)
+    const gone = await patch(url, 6 * MiB, bytes.subarray(6 * MiB))
+    bucket.bucket.intercept = undefined
+    assert.equal(gone.status, 410)
+    assert.equal((await head(url)).status, 410)
+  })
+
+  test('a multipart upload that S3 dropped before its completion is 410 also where that is answered 500', async () => {
+    const bytes = someBytes(12 * MiB)
+    const url = (await post(node, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!
+    bucket.bucket.intercept = ({ operation }) => (operation === 'CompleteMultipartUpload' ? DROPPED_500 : undefined)
+    assert.equal((await patch(url, 0, bytes)).status, 503)
+    await bucket.abortMultiparts(idOf(url))
+    const asked = await head(url)
+    bucket.bucket.intercept = undefined
+    assert.equal(asked.status, 410)
+    assert.deepEqual(await bucket.keys(idOf(url)), [`${idOf(url)}.info`])
+  })
 })

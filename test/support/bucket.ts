@@ -6,7 +6,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import {
+  AbortMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { startBucket } from '../../src/testing/bucket/index.js'
 
 export const BUCKET = 'uploads'
@@ -52,6 +58,13 @@ export async function openBucket(options: Partial<Parameters<typeof startBucket>
     async multiparts(prefix = ''): Promise<number> {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: prefix }))
       return Uploads.length
+    },
+    /** As a lifecycle rule does, or a person. */
+    async abortMultiparts(key: string): Promise<void> {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: key }))
+      for (const { Key, UploadId } of Uploads) {
+        await client.send(new AbortMultipartUploadCommand({ Bucket: BUCKET, Key, UploadId }))
+      }
     },
     async close(): Promise<void> {
       client.destroy()

@@ -108,3 +108,8 @@ export function asStoreFailure(error: unknown, offset?: number): unknown {
 export function means(error: unknown, ...meanings: Meaning[]): error is S3Fault {
   return error instanceof S3Fault && meanings.includes(error.meaning)
 }
+
+/** Whether S3 answered that it failed, for a reason that it does not tell. */
+export function isServerError(error: unknown): boolean {
+  return means(error, 'unknown') && error.status >= 500
+}

@@ -19,20 +19,35 @@ export interface Committed {
 /** A record is a few KiB; one that is larger is none of ours. */
 const MAX_RECORD_BYTES = 1024 * 1024
 
+/** Reads of one record whose body breaks off; each is a whole round of retried requests. */
+const READS = 3
+
 /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_CORRUPT · ERR_STORE_UNAVAILABLE */
 export async function readRecord(call: Call, key: string): Promise<Committed> {
   try {
-    const { etag, length, body } = await call('getObject', { key })
-    if (length > MAX_RECORD_BYTES) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${length} bytes`) })
-    const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk)
-    const record = decodeRecord(Buffer.concat(chunks).toString('utf8'))
+    const { etag, text } = await readText(call, key)
+    const record = decodeRecord(text)
     if (!record) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${key} is no record of Holdfast`) })
     return { record, etag }
   } catch (error) {
     if (means(error, 'missing-object')) throw new UploadError('ERR_UPLOAD_NOT_FOUND', { cause: error })
     if (error instanceof UploadError) throw error
     throw asStoreFailure(error instanceof S3Fault ? error : new S3Fault('getObject', 0, '', String(error), error))
+  }
+}
+
+/** The retries of a call end with the head of the answer; a body can break off after it. */
+async function readText(call: Call, key: string): Promise<{ etag: string; text: string }> {
+  for (let read = 1; ; read++) {
+    const { etag, length, body } = await call('getObject', { key })
+    if (length > MAX_RECORD_BYTES) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${length} bytes`) })
+    try {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of body) chunks.push(chunk)
+      return { etag, text: Buffer.concat(chunks).toString('utf8') }
+    } catch (error) {
+      if (read === READS) throw error
+    }
   }
 }
 
