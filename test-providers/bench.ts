@@ -13,6 +13,10 @@ import {
 import { Upload, type UploadOptions } from 'tus-js-client'
 import { nodeHandler } from '../src/http/node.js'
 import { S3Store } from '../src/s3/index.js'
+import { resolveOptions } from '../src/s3/options.js'
+import { AWS_CAPABILITIES, type Capabilities } from '../src/s3/provider/capabilities.js'
+import { probeProvider } from '../src/s3/provider/probe.js'
+import { composeCall } from '../src/s3/service.js'
 import { createServer } from '../src/server.js'
 import { sha256 } from '../test/support/bucket.js'
 import type { RunningServer } from './servers/index.js'
@@ -23,7 +27,18 @@ export const PART = 5 * MiB
 
 export type Bench = ReturnType<typeof openBench>
 
-export function openBench(server: RunningServer) {
+/** What the store's own probe finds out about the server. */
+export async function askServer(server: RunningServer): Promise<Awaited<ReturnType<typeof probeProvider>>> {
+  const options = resolveOptions({ bucket: server.bucket, service: server.client() })
+  const { plain, close } = composeCall(options, { ...AWS_CAPABILITIES })
+  try {
+    return await probeProvider(plain, { prefix: '' })
+  } finally {
+    close()
+  }
+}
+
+export function openBench(server: RunningServer, capabilities: Partial<Capabilities>) {
   const client = server.client()
   const Bucket = server.bucket
   const openStore = (): S3Store =>
@@ -32,6 +47,7 @@ export function openBench(server: RunningServer) {
       service: server.client(),
       preferredPartSize: PART,
       maxObjectSize: 64 * MiB,
+      capabilities,
     })
   const keys = async (Prefix: string): Promise<string[]> => {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }))
@@ -59,9 +75,7 @@ export function openBench(server: RunningServer) {
         await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
       }
     },
-    async close(): Promise<void> {
-      client.destroy()
-    },
+    close: () => client.destroy(),
   }
 }
 

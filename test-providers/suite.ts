@@ -9,9 +9,9 @@ import { after, before, describe, test } from 'node:test'
 import { storeContract } from '../src/testing/store-contract.js'
 import { sha256, someBytes } from '../test/support/bucket.js'
 import { head, idOf, offsetOf, patch, post, TUS } from '../test/support/stack.js'
-import { type Bench, KiB, MiB, openBench, PART, uploadWithClient } from './bench.js'
+import { askServer, type Bench, KiB, MiB, openBench, PART, uploadWithClient } from './bench.js'
 import { probeTests } from './measure.js'
-import { chosenServers, type RunningServer, SERVERS, type ServerName, startServer } from './servers/index.js'
+import { chosenServers, SERVERS, type Server, type ServerName, startServer } from './servers/index.js'
 
 const STATES_OF_LOSERS = [409, 410, 423, 503]
 
@@ -22,24 +22,27 @@ export async function providerSuite(name: ServerName): Promise<void> {
     return
   }
   const server = await startServer(name)
-  const bench = openBench(server)
-  const { title, version } = SERVERS[name]
+  const { found, notes } = await askServer(server)
+  const bench = openBench(server, found)
+  const { title, version, capabilities, exceptions = [] }: Server = SERVERS[name]
   describe(`${title} ${version}`, () => {
+    test(`the probe at start finds out what the server does: ${JSON.stringify(capabilities)}`, () => {
+      assert.deepEqual(found, { missingKey: 'absent', ...capabilities }, notes.join('; '))
+    })
     probeTests(server)
     storeContract('S3Store', {
       open: async () => bench.openStore(),
       interestingSizes: [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 1],
       leftovers: bench.leftovers,
+      exceptions,
     })
     uploads(bench)
-    whatGoesWrong(bench)
-    after(() => end(bench, server))
+    whatGoesWrong(bench, SERVERS[name])
+    after(async () => {
+      bench.close()
+      await server.stop()
+    })
   })
-}
-
-async function end(bench: Bench, server: RunningServer): Promise<void> {
-  await bench.close()
-  await server.stop()
 }
 
 function uploads(bench: Bench): void {
@@ -82,7 +85,7 @@ function uploads(bench: Bench): void {
   })
 }
 
-function whatGoesWrong(bench: Bench): void {
+function whatGoesWrong(bench: Bench, { exceptions = [], takesPartsAfterAbort }: Server): void {
   describe('what goes wrong', () => {
     let nodes: Awaited<ReturnType<Bench['startNode']>>[]
     before(async () => {
@@ -129,13 +132,16 @@ function whatGoesWrong(bench: Bench): void {
       await bench.abort(id)
       assert.deepEqual(await bench.multiparts(id), [])
       const answer = await patch(onOther(id), offset, file.subarray(offset))
-      assert.equal(answer.status, 410)
-      assert.match(await answer.text(), /dropped|stored parts/)
+      // What does not fail at once is found out when the parts are named, and is told as what it then looks like.
+      assert.equal(answer.status, takesPartsAfterAbort ? 500 : 410)
+      assert.match(await answer.text(), takesPartsAfterAbort ? /contradicts/ : /dropped/)
       for (const at of [url, onOther(id)]) assert.equal((await head(at)).status, 410)
       assert.deepEqual(await bench.keys(id), await bench.keys(`${id}.`), 'no object')
     })
 
-    test('of two nodes that append other bytes at once one wins, the other is told, and nothing is mixed', async () => {
+    const RACE = 'of two nodes that append other bytes at once one wins, the other is told, and nothing is mixed'
+    const todo = exceptions.find(({ rule }) => rule.test(RACE))?.why
+    test(RACE, todo ? { todo } : {}, async () => {
       for (const size of [1000, PART + 1000, 3 * PART]) await race(size)
     })
 

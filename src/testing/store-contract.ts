@@ -34,7 +34,8 @@ export function storeContract(name: string, harness: StoreHarness): void {
 }
 
 function register(harness: StoreHarness, [rule, run, needs]: Row): void {
-  test(rule, { timeout: ROW_TIMEOUT }, async (context) => {
+  const todo = harness.exceptions?.find((exception) => exception.rule.test(rule))?.why
+  test(rule, { timeout: ROW_TIMEOUT, ...(todo ? { todo } : {}) }, async (context) => {
     const bench = new Bench(harness, context)
     try {
       if (needs && !(await bench.store()).abilities[needs]) bench.skip(`the store cannot ${needs}`)

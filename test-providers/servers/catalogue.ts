@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Capabilities } from '../../src/s3/provider/capabilities.js'
 import { startCeph } from './ceph.js'
 import { startGarage } from './garage.js'
 import type { Source } from './install.js'
@@ -27,6 +28,11 @@ export interface Running {
   readonly credentials?: Keys
 }
 
+export interface Exception {
+  readonly rule: RegExp
+  readonly why: string
+}
+
 export interface Server {
   /** As its makers write it. */
   readonly title: string
@@ -36,6 +42,12 @@ export interface Server {
   readonly region?: string
   /** The command, in short, for docs/providers.md. */
   readonly started: string
+  /** What the store's probe must find out about it. */
+  readonly capabilities: Pick<Capabilities, 'conditionalWrites' | 'checksums'>
+  /** Rules that Holdfast cannot keep on this server, with the reason. Their tests run and are reported as todo. */
+  readonly exceptions?: readonly Exception[]
+  /** It takes parts of a multipart upload that was aborted, so that the loss is found only when it is completed. */
+  readonly takesPartsAfterAbort?: true
   start(input: StartInput): Promise<Running>
 }
 
@@ -126,12 +138,18 @@ async function startS3Mock({ program, workspace }: StartInput): Promise<Running>
   return { endpoint }
 }
 
+/** Rules about writers at the same moment, on different nodes. */
+const SEVERAL_NODES = /^of (two|three) |^finishing at once|nodes that append other bytes/
+
+const QUOTED = { conditionalWrites: 'quoted', checksums: true } as const
+
 export const SERVERS = {
   ceph: {
     title: 'Ceph RGW',
     version: '16.2',
     source: { by: 'apt', packages: ['radosgw', 'ceph-mon', 'ceph-osd'], binary: 'radosgw' },
     started: 'one monitor, one OSD (memstore), one gateway',
+    capabilities: { conditionalWrites: 'unquoted', checksums: true },
     start: startCeph,
   },
   minio: {
@@ -144,6 +162,7 @@ export const SERVERS = {
       binary: 'minio',
     },
     started: '`minio server FOLDER`',
+    capabilities: QUOTED,
     start: startMinio,
   },
   versitygw: {
@@ -156,6 +175,7 @@ export const SERVERS = {
       binary: 'versitygw',
     },
     started: '`versitygw posix --sidecar FOLDER FOLDER`',
+    capabilities: QUOTED,
     start: async (input) => {
       const sidecar = join(input.workspace.folder, 'sidecar')
       await mkdir(sidecar)
@@ -172,6 +192,8 @@ export const SERVERS = {
     source: { by: 'cargo', crate: 'garage', version: '2.5.0' },
     region: 'garage',
     started: '`garage server`, one node, `replication_factor = 1`',
+    capabilities: { conditionalWrites: 'none', checksums: true },
+    exceptions: [{ rule: SEVERAL_NODES, why: 'Garage ignores conditions: a locker is needed' }],
     start: startGarage,
   },
   rclone: {
@@ -179,6 +201,8 @@ export const SERVERS = {
     version: '1.76.0',
     source: { by: 'go', module: 'github.com/rclone/rclone', version: 'v1.76.0', binary: 'rclone' },
     started: '`rclone serve s3 FOLDER`',
+    capabilities: QUOTED,
+    exceptions: [{ rule: SEVERAL_NODES, why: 'rclone writes files in place: who reads meanwhile gets a part of them' }],
     start: oneProcess(({ port, data, credentials: { accessKeyId, secretAccessKey } }) => ({
       args: ['serve', 's3', '--addr', `127.0.0.1:${port}`, '--auth-key', `${accessKeyId},${secretAccessKey}`, data],
     })),
@@ -192,6 +216,8 @@ export const SERVERS = {
       file: 's3proxy-4.1.0-jar-with-dependencies.jar',
     },
     started: '`java -jar s3proxy.jar`, `filesystem-nio2`',
+    capabilities: QUOTED,
+    takesPartsAfterAbort: true,
     start: startS3Proxy,
   },
   s3mock: {
@@ -199,6 +225,14 @@ export const SERVERS = {
     version: '5.2.0',
     source: { by: 'maven', artifact: 'com.adobe.testing:s3mock:5.2.0:jar:exec', file: 's3mock-5.2.0-exec.jar' },
     started: '`java -jar s3mock-exec.jar`',
+    capabilities: QUOTED,
+    exceptions: [
+      { rule: SEVERAL_NODES, why: 'S3Mock writes files in place, and checks conditions before it writes' },
+      {
+        rule: /^an ID that is taken is refused also/,
+        why: 'S3Mock deletes the object of a key whose upload is aborted',
+      },
+    ],
     start: startS3Mock,
   },
   moto: {
@@ -206,6 +240,7 @@ export const SERVERS = {
     version: '5.2.5',
     source: { by: 'pip', requirement: 'moto[s3,server]==5.2.5', binary: 'moto_server' },
     started: '`moto_server`',
+    capabilities: QUOTED,
     start: oneProcess(({ port }) => ({ args: ['-H', '127.0.0.1', '-p', String(port)] })),
   },
 } as const satisfies Record<string, Server>
