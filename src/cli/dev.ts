@@ -28,7 +28,7 @@ export async function dev(options: Options<'dev'>): Promise<void> {
     credentials: bucket.credentials,
     forcePathStyle: true,
   })
-  const store = new S3Store({ bucket: BUCKET, service, logger: log })
+  const store = new S3Store({ bucket: BUCKET, service, provider: 'aws', logger: log })
   const holdfast = createServer({ store, basePath: BASE_PATH, logger: log })
   const server = createHttpServer({ holdfast, basePath: BASE_PATH, page })
   const port = await listenSomewhere(server, options)

@@ -48,6 +48,11 @@ const s3 = {
     type: 'string',
     help: 'URL of an S3-compatible service. Path style and the region us-east-1 are then the defaults.',
   },
+  's3-provider': {
+    type: 'string',
+    sets: 'provider',
+    help: "Whose service it is, such as 'r2' or 'minio' (docs/providers.md). Default: recognised by the endpoint.",
+  },
   's3-region': { type: 'string', help: 'The region. Default: what the AWS SDK finds, such as AWS_REGION.' },
   's3-path-style': {
     type: 'boolean',

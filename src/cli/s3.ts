@@ -36,6 +36,7 @@ export function openS3(options: Options<'serve'>, logger: Logger): { store: Stor
     service,
     logger,
     bucket: options.s3Bucket ?? '',
+    provider: options.s3Provider,
     objectPrefix: options.s3ObjectPrefix,
     metadataObjectPrefix: options.s3MetadataObjectPrefix,
     preferredPartSize: options.s3PartSize,

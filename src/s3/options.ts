@@ -7,6 +7,7 @@ import { UploadError } from '../errors.js'
 import type { Service } from './call/sdk.js'
 import type { StoreLogger } from './context.js'
 import type { Capabilities } from './provider/capabilities.js'
+import { PROVIDERS } from './provider/profiles.js'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -52,6 +53,11 @@ export interface S3StoreOptions {
   /** Sends no CRC32 with the bytes. S3 then verifies only their number. Default: false. */
   disableContentHashes?: boolean | undefined
   /**
+   * Whose service it is: a name of docs/providers.md, such as 'aws', 'r2' or 'minio', or 'other'. Its limits and
+   * capabilities are taken where no option says otherwise. Default: recognised by the endpoint.
+   */
+  provider?: string | undefined
+  /**
    * What is known of the provider, as `holdfast doctor` prints it; it is neither looked up nor probed then. Default:
    * what its profile says, and a probe at start for the rest (docs/providers.md).
    */
@@ -96,6 +102,10 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
   }
   must(typeof all.bucket === 'string' && all.bucket !== '', 'bucket: the name of a bucket is needed.')
+  must(
+    all.provider === undefined || PROVIDERS.includes(all.provider),
+    `provider: '${all.provider}' is none of ${PROVIDERS.join(', ')}.`,
+  )
   must(typeof all.service === 'object' && all.service !== null, 'service: an S3 client is needed.')
   for (const name of COUNTS) {
     must(Number.isSafeInteger(all[name]) && all[name] > 0, `${name}: must be a positive integer, not ${all[name]}.`)

@@ -18,7 +18,7 @@ import type { Capabilities } from './provider/capabilities.js'
 export interface ServiceCall {
   /** What the store uses. */
   call: Call
-  /** Without what the provider at hand needs: for finding out what that is. */
+  /** Without retries and what the provider at hand needs: for finding out what that is. */
   plain: Call
   close(): void
 }
@@ -41,7 +41,7 @@ export function composeCall(options: ResolvedOptions, provider: Capabilities): S
   const suited = conditioned(withMissing(guarded(authorized, provider, logger), provider), provider)
   return {
     call: retried(limited(suited, concurrentPartUploads), retry, provider),
-    plain: retried(authorized, retry, provider),
+    plain: authorized,
     close: () => direct?.close(),
   }
 }

@@ -12,7 +12,8 @@ import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
-import { AWS_CAPABILITIES, type Capabilities } from './provider/capabilities.js'
+import { AWS_CAPABILITIES } from './provider/capabilities.js'
+import { learn } from './provider/learn.js'
 import { readRecord } from './record/commit.js'
 import type { UploadRecord } from './record/record.js'
 import { composeCall } from './service.js'
@@ -21,29 +22,35 @@ import { S3Upload } from './upload.js'
 /** Uploads that are remembered between requests. Each costs a few KiB, and forgetting one costs a read. */
 const MAX_REMEMBERED = 1_000
 
+const NEEDS_LOCKER =
+  'locker: this provider has no conditional writes (If-Match, If-None-Match), so only a locker keeps two writers of one ' +
+  'upload apart; configure one, or say that this is the only process.'
+
 export class S3Store implements Store {
   readonly abilities = { terminate: true, declareLength: true }
-  readonly maxObjectSize: number
   readonly #context: S3Context
   readonly #close: () => void
-  readonly #provider: Capabilities
+  /** Fills in what is not yet known of the provider. */
+  readonly #learn: () => Promise<void>
+  /** Once that succeeded. */
+  #learnt: Promise<void> | undefined
+  #isExclusive = false
   /** Unfinished uploads that this process wrote last, oldest first. */
   readonly #remembered = new Map<string, S3Upload>()
 
   /** @throws UploadError ERR_INVALID_OPTIONS, for each combination that cannot work */
   constructor(options: S3StoreOptions) {
     const all = resolveOptions(options)
-    this.#provider = { ...AWS_CAPABILITIES, ...all.capabilities }
-    const { call, close } = composeCall(all, this.#provider)
+    const provider = { ...AWS_CAPABILITIES }
+    const { call, plain, close } = composeCall(all, provider)
     const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
     const mostAtOnce = Math.min(all.maxBufferedParts, all.concurrentPartUploads)
-    this.maxObjectSize = maxObjectSize
     this.#close = close
     this.#context = {
       bucket: all.bucket,
       prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
       call,
-      provider: this.#provider,
+      provider,
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
       budget: new Budget(all.bufferMemory),
       temporaryDirectory: all.temporaryDirectory,
@@ -53,9 +60,31 @@ export class S3Store implements Store {
       now: all.now,
       logger: all.logger,
     }
+    this.#learn = () => learn(this.#context, plain, options)
+  }
+
+  get maxObjectSize(): number {
+    return this.#context.limits.maxObjectSize
+  }
+
+  /**
+   * Finds out what the provider does, unless it is known (see `provider` and `capabilities`): a handful of requests on a
+   * key of its own. Without it the first request finds out.
+   */
+  async ready({ exclusive }: { exclusive: boolean }): Promise<void> {
+    this.#isExclusive ||= exclusive
+    this.#learnt ??= this.#learn().catch((error) => {
+      this.#learnt = undefined
+      throw error
+    })
+    await this.#learnt
+    if (this.#context.provider.conditionalWrites === 'none' && !this.#isExclusive) {
+      throw new UploadError('ERR_INVALID_OPTIONS', { message: NEEDS_LOCKER })
+    }
   }
 
   async create(upload: NewUpload, options: CreateOptions = {}): Promise<S3Upload> {
+    await this.ready({ exclusive: false })
     if (!isUsableId(upload.id, this.#context.prefixes)) throw new UploadError('ERR_INVALID_ID')
     if (upload.length !== undefined) choosePartSize(this.#context.limits, upload.length, undefined)
     checkMetadata(upload.metadata)
@@ -67,6 +96,7 @@ export class S3Store implements Store {
 
   async open(id: string, options: OpenOptions = {}): Promise<S3Upload> {
     if (!isUsableId(id, this.#context.prefixes)) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+    await this.ready({ exclusive: false })
     const remembered = this.#remembered.get(id)
     const isGood = remembered !== undefined && !remembered.isStale && remembered.version !== undefined
     if (isGood && options.cached) return this.#remember(remembered)

@@ -7,6 +7,7 @@ import type { Quirks } from '../../src/testing/bucket/index.js'
 import {
   head,
   idOf,
+  KNOWN,
   type OpenBucket,
   offsetOf,
   openBucket,
@@ -26,24 +27,26 @@ const SMALL: Partial<S3StoreOptions> = {
   maxAttempts: 3,
 }
 
+type StoreOptions = Partial<S3StoreOptions> & { exclusive?: boolean }
+
 interface Stage {
   bucket: OpenBucket
   nodes: Awaited<ReturnType<typeof startNode>>[]
   warnings: string[]
 }
 
-async function stage(context: TestContext, quirks: Quirks, store: Partial<S3StoreOptions> = {}): Promise<Stage> {
+async function stage(context: TestContext, quirks: Quirks, store: StoreOptions = {}): Promise<Stage> {
   const bucket = await openBucket({ quirks, minPartSize: KiB, maxListSize: 3 })
   const warnings: string[] = []
   const logger = { warn: (_: unknown, message: string) => void warnings.push(message) }
-  const nodes = [
-    await startNode(bucket, { ...SMALL, logger, ...store }),
-    await startNode(bucket, { ...SMALL, ...store }),
-  ]
+  const nodes: Stage['nodes'] = []
+  // Before the nodes, so that one that does not start leaves nothing open.
   context.after(async () => {
     for (const node of nodes) await node.close()
     await bucket.close()
   })
+  nodes.push(await startNode(bucket, { ...SMALL, logger, ...store }))
+  nodes.push(await startNode(bucket, { ...SMALL, ...store }))
   return { bucket, nodes, warnings }
 }
 
@@ -70,11 +73,17 @@ async function uploads({ bucket, nodes }: Stage, pieces = [1_000, 5_000, 1_500, 
   assert.deepEqual(await bucket.keys(id), [])
 }
 
+/** As the store chooses. */
+const UNSET = { minPartSize: undefined, preferredPartSize: undefined, maxObjectSize: undefined }
+
+/** A locker keeps writers apart. */
+const EXCLUSIVE = { exclusive: true }
+
 /** What the bucket does, and what the store was told of it. */
-const ROWS: Record<string, [Quirks, Partial<Capabilities>, Partial<S3StoreOptions>?]> = {
+const ROWS: Record<string, [Quirks, Partial<Capabilities>, StoreOptions?]> = {
   'If-Match holds without quotes only': [{ conditions: 'unquoted' }, { conditionalWrites: 'unquoted' }],
-  'conditions are silently ignored': [{ conditions: 'ignored' }, { conditionalWrites: 'none' }],
-  'conditions are refused': [{ conditions: 'refused' }, { conditionalWrites: 'none' }],
+  'conditions are silently ignored': [{ conditions: 'ignored' }, { conditionalWrites: 'none' }, EXCLUSIVE],
+  'conditions are refused': [{ conditions: 'refused' }, { conditionalWrites: 'none' }, EXCLUSIVE],
   'checksum headers are refused, which was known': [{ checksums: 'refused' }, { checksums: false }],
   'checksum headers are refused, which was not known': [{ checksums: 'refused' }, {}],
   'checksum headers are ignored': [{ checksums: 'ignored' }, {}],
@@ -92,20 +101,51 @@ const ROWS: Record<string, [Quirks, Partial<Capabilities>, Partial<S3StoreOption
 describe('a provider that differs from S3: every byte arrives, nothing is left', () => {
   for (const [name, [quirks, capabilities, store]] of Object.entries(ROWS)) {
     test(name, async (context) => {
-      const capable = { conditionalWrites: 'quoted', ...capabilities } as const
+      const capable = { ...KNOWN, ...capabilities }
       await uploads(await stage(context, quirks, { capabilities: capable, ...store }))
+    })
+
+    test(`${name}: found out by the store itself`, async (context) => {
+      await uploads(await stage(context, quirks, { capabilities: {}, ...store }))
     })
   }
 
+  for (const conditions of ['ignored', 'refused'] as const) {
+    test(`conditions are ${conditions} and there is no locker: refused with a sentence, nothing is written`, async (context) => {
+      const { bucket, nodes } = await stage(context, { conditions }, { capabilities: {} })
+      const refused = await post(nodes[0]!, { 'Upload-Length': '10' })
+      assert.equal(refused.status, 500)
+      assert.match(await refused.text(), /no conditional writes .* configure one/)
+      assert.deepEqual(await bucket.keys(), [])
+    })
+  }
+
+  test('a bucket that refuses everything: 500, and uploads go on once it is mended', async (context) => {
+    const { bucket, nodes, warnings } = await stage(context, {}, { capabilities: {} })
+    bucket.bucket.intercept = () => ({ action: 'status', status: 403, code: 'AccessDenied' })
+    assert.equal((await post(nodes[0]!, { 'Upload-Length': '10' })).status, 500)
+    assert.ok(warnings.length > 0)
+    bucket.bucket.intercept = undefined
+    assert.equal((await post(nodes[0]!, { 'Upload-Length': '10' })).status, 201)
+  })
+
+  test('the parts that a provider allows bound its uploads, without an option', async (context) => {
+    const { nodes } = await stage(context, {}, { ...UNSET, provider: 'scaleway' })
+    const { headers } = await fetch(nodes[0]!.url, { method: 'OPTIONS', headers: TUS })
+    assert.ok(Number(headers.get('Tus-Max-Size')) > 0)
+    const tooLarge = await post(nodes[0]!, { 'Upload-Length': String(1_001 * 5 * 1024 ** 3) })
+    assert.equal(tooLarge.status, 413)
+  })
+
   test('one write a second for each key: 429 is waited out', async (context) => {
     // A hundredth of the time that R2 and Google want, so that the test does not wait.
-    const capabilities = { conditionalWrites: 'quoted', writeInterval: 100 } as const
+    const capabilities = { ...KNOWN, writeInterval: 100 } as const
     const staged = await stage(context, { writeInterval: 100 }, { capabilities })
     await uploads(staged, [1_000, 5_000, 300])
   })
 
   test('checksums that are refused are told once', async (context) => {
-    const staged = await stage(context, { checksums: 'refused' }, { capabilities: { conditionalWrites: 'quoted' } })
+    const staged = await stage(context, { checksums: 'refused' }, { capabilities: KNOWN })
     await uploads(staged)
     await uploads(staged)
     assert.deepEqual(
@@ -115,13 +155,13 @@ describe('a provider that differs from S3: every byte arrives, nothing is left',
   })
 
   test('an unknown ID is 404 also for those who may not list the bucket', async (context) => {
-    const capabilities = { conditionalWrites: 'quoted', missingKey: 'denied' } as const
+    const capabilities = { ...KNOWN, missingKey: 'denied' } as const
     const { nodes } = await stage(context, { missingKey: 'AccessDenied' }, { capabilities })
     assert.equal((await head(`${nodes[0]!.url}none`)).status, 404)
   })
 
   test('revoked keys do not make an upload look as if it were not there', async (context) => {
-    const capabilities = { conditionalWrites: 'quoted', missingKey: 'denied' } as const
+    const capabilities = { ...KNOWN, missingKey: 'denied' } as const
     const { nodes, bucket } = await stage(context, { missingKey: 'AccessDenied' }, { capabilities })
     const url = (await post(nodes[0]!, { 'Upload-Length': '10' })).headers.get('Location')!
     bucket.bucket.rotate({ accessKeyId: 'other', secretAccessKey: 'secret' })
@@ -151,7 +191,7 @@ describe('credentials and clocks', () => {
       asked++
       return keys
     })
-    const capabilities = { conditionalWrites: 'quoted' } as const
+    const capabilities = KNOWN
     const node = await startNode(bucket, { ...SMALL, service, capabilities })
     context.after(async () => {
       await node.close()
@@ -171,7 +211,7 @@ describe('credentials and clocks', () => {
   test('keys that expired and cannot be had anew: 503, and the upload goes on later', async (context) => {
     const bucket = await openBucket({ minPartSize: KiB })
     const good = bucket.bucket.credentials
-    const node = await startNode(bucket, { ...SMALL, capabilities: { conditionalWrites: 'quoted' } })
+    const node = await startNode(bucket, { ...SMALL, capabilities: KNOWN })
     context.after(async () => {
       await node.close()
       await bucket.close()
@@ -191,7 +231,7 @@ describe('credentials and clocks', () => {
   test("a clock that is off by hours: S3's time is taken", async (context) => {
     let skew = 0
     const bucket = await openBucket({ minPartSize: KiB, now: () => Date.now() + skew })
-    const node = await startNode(bucket, { ...SMALL, capabilities: { conditionalWrites: 'quoted' } })
+    const node = await startNode(bucket, { ...SMALL, capabilities: KNOWN })
     context.after(async () => {
       await node.close()
       skew = 0
@@ -210,7 +250,7 @@ describe('what the provider drops', () => {
   test('Upload-Expires tells when, and afterwards HEAD is 410 with no completion ever claimed', async (context) => {
     let now = Date.now()
     const bucket = await openBucket({ minPartSize: KiB })
-    const capabilities = { conditionalWrites: 'quoted', multipartExpiry: 3_600_000 } as const
+    const capabilities = { ...KNOWN, multipartExpiry: 3_600_000 } as const
     const node = await startNode(bucket, { ...SMALL, capabilities, now: () => now })
     context.after(async () => {
       await node.close()

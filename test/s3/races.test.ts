@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { UploadError } from '../../src/errors.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import type { Body } from '../../src/store/store.js'
-import { BUCKET, clientOf, type OpenBucket, openBucket, sha256, someBytes } from '../support/bucket.js'
+import { BUCKET, clientOf, KNOWN, type OpenBucket, openBucket, sha256, someBytes } from '../support/bucket.js'
 
 const MiB = 1024 * 1024
 
@@ -44,6 +44,7 @@ describe('several processes on one bucket, without a lock', () => {
     const store = new S3Store({
       bucket: BUCKET,
       service: clientOf(bucket.bucket),
+      capabilities: KNOWN,
       preferredPartSize: 5 * MiB,
       ...options,
     })

@@ -5,7 +5,7 @@ import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import type { UploadHandle } from '../../src/store/store.js'
 import type { Fault } from '../../src/testing/bucket/index.js'
 import { bodyOf } from '../support/body.js'
-import { BUCKET, clientOf, type OpenBucket, openBucket, sha256, someBytes } from '../support/bucket.js'
+import { BUCKET, clientOf, KNOWN, type OpenBucket, openBucket, sha256, someBytes } from '../support/bucket.js'
 
 const KiB = 1024
 /** Small parts, little memory and a commit after every part: much happens in few bytes. */
@@ -47,7 +47,7 @@ describe('random appends, interruptions, faults and processes', () => {
     await bucket.close()
   })
   const startProcess = (): S3Store => {
-    const store = new S3Store({ bucket: BUCKET, service: clientOf(bucket.bucket), ...SMALL })
+    const store = new S3Store({ bucket: BUCKET, service: clientOf(bucket.bucket), capabilities: KNOWN, ...SMALL })
     stores.push(store)
     return store
   }

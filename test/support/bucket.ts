@@ -17,6 +17,9 @@ import { startBucket } from '../../src/testing/bucket/index.js'
 
 export const BUCKET = 'uploads'
 
+/** Of the development bucket: stores that are told this do not ask it, so that requests can be counted and faulted. */
+export const KNOWN = { conditionalWrites: 'quoted', checksums: true, missingKey: 'absent' } as const
+
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) }

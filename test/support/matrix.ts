@@ -11,7 +11,7 @@ import { nodeHandler } from '../../src/http/node.js'
 import { S3Store } from '../../src/s3/index.js'
 import { createServer, type ServerOptions } from '../../src/server.js'
 import type { Store } from '../../src/store/store.js'
-import { BUCKET, clientOf, openBucket, temporaryFolder } from './bucket.js'
+import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from './bucket.js'
 
 export interface Running {
   /** A path below the origin, or an absolute URL that an answer gave. */
@@ -47,7 +47,12 @@ interface Backend {
 
 async function openS3(): Promise<Backend> {
   const bucket = await openBucket()
-  const store = new S3Store({ bucket: BUCKET, service: clientOf(bucket.bucket), preferredPartSize: 5 * 1024 * 1024 })
+  const store = new S3Store({
+    bucket: BUCKET,
+    service: clientOf(bucket.bucket),
+    capabilities: KNOWN,
+    preferredPartSize: 5 * 1024 * 1024,
+  })
   return { store, close: () => bucket.close() }
 }
 

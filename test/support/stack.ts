@@ -7,17 +7,18 @@ import type { AddressInfo } from 'node:net'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import { createServer, type Holdfast, type ServerOptions } from '../../src/server.js'
-import { BUCKET, clientOf, type OpenBucket } from './bucket.js'
+import { BUCKET, clientOf, KNOWN, type OpenBucket } from './bucket.js'
 
 export * from './bucket.js'
 
 /** One node: a store of its own over the bucket, as a process has it. */
 export async function startNode(
   bucket: OpenBucket,
-  store: Partial<S3StoreOptions> = {},
+  { exclusive = false, ...store }: Partial<S3StoreOptions> & { exclusive?: boolean } = {},
   server: Partial<ServerOptions> = {},
 ) {
-  const s3 = new S3Store({ bucket: BUCKET, service: clientOf(bucket.bucket), ...store })
+  const s3 = new S3Store({ bucket: BUCKET, service: clientOf(bucket.bucket), capabilities: KNOWN, ...store })
+  if (exclusive) await s3.ready({ exclusive })
   const holdfast: Holdfast = createServer({ store: s3, ...server })
   const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
   listener.on('checkContinue', nodeHandler(holdfast))
