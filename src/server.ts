@@ -169,7 +169,7 @@ class Server {
 
 /** What is advertised is what the store's handles can do. */
 function extensionsOf({ store, disableTermination }: ServerOptions): readonly string[] {
-  const extensions = ['creation', 'creation-with-upload']
+  const extensions = ['creation', 'creation-with-upload', 'checksum']
   if (store.abilities.declareLength) extensions.push('creation-defer-length')
   if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
   return extensions

@@ -3,7 +3,7 @@
  * written, the next come in.
  * @module
  */
-import type { FileHandle } from 'node:fs/promises'
+import { type FileHandle, rm } from 'node:fs/promises'
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData } from './files.js'
@@ -35,6 +35,17 @@ export async function append(upload: DiskUpload, lock: Lock, body: Body, options
     await run.end()
   } finally {
     await file.close()
+    // Nothing was committed, so nobody will ever ask for it.
+    if (upload.isNew) await removeUnnamed(upload, lock)
+  }
+}
+
+async function removeUnnamed({ paths }: DiskUpload, lock: Lock): Promise<void> {
+  try {
+    lock.mayWrite()
+    await rm(paths.data, { force: true })
+  } catch {
+    // Whoever has the lock now, or the next creation of this ID, cuts it off.
   }
 }
 
@@ -91,7 +102,7 @@ class Append {
 
   /** Called from time to time, so that bytes of a slow body do not stay uncommitted. */
   commitNowAndThen(): void {
-    if (performance.now() - this.#lastCommit < COMMIT_INTERVAL) return
+    if (this.#options.verify || performance.now() - this.#lastCommit < COMMIT_INTERVAL) return
     this.#lastCommit = performance.now()
     this.#flush()
     this.#enqueue(async () => {
@@ -135,7 +146,16 @@ class Append {
     }
   }
 
+  /** A body with a checksum counts whole or not at all. */
+  #mayCommit(): boolean {
+    if (this.#options.verify === undefined) return true
+    const isWhole = this.#body.ended === 'end'
+    if (isWhole) this.#options.verify()
+    return isWhole
+  }
+
   async #conclude(): Promise<void> {
+    if (!this.#mayCommit()) return
     const { length, offset } = this.#upload.record
     const isDeclaredDone = this.#options.completes === true && this.#body.ended === 'end'
     if (this.#written === length || (length === undefined && isDeclaredDone)) {
@@ -162,7 +182,7 @@ class Append {
 
   /** After a failure, bytes that did reach the file still count; if not even the record can be written, they do not. */
   async #saveWhatCounts(): Promise<void> {
-    const isLost = this.#failure instanceof UploadError
+    const isLost = this.#failure instanceof UploadError || this.#options.verify !== undefined
     if (isLost || this.#isDoubtful || this.#written <= this.#upload.record.offset) return
     await this.#commit({}).catch(() => undefined)
   }

@@ -95,7 +95,9 @@ class Append {
       await this.#flushing
       this.#busy = true
       if (this.#failure === undefined) await this.#settleParts()
-      if (this.#failure === undefined) await (this.#isComplete() ? this.#conclude() : this.#flush())
+      if (this.#failure === undefined && (await this.#mayCommit())) {
+        await (this.#isComplete() ? this.#conclude() : this.#flush())
+      }
       if (this.#failure !== undefined) await this.#saveWhatCounts()
     } catch (error) {
       this.#fail(error)
@@ -120,6 +122,15 @@ class Append {
     // The last part is the end's business: it may be the whole upload.
     if (bytes.length === room && !this.#isLast()) await this.#sendPart()
     return chunk.subarray(bytes.length)
+  }
+
+  /** A body with a checksum counts whole or not at all. */
+  async #mayCommit(): Promise<boolean> {
+    if (this.#options.verify === undefined) return true
+    const isWhole = this.#body.ended === 'end' && !this.#isCut
+    if (isWhole) this.#options.verify()
+    else await this.#multipart.abandon()
+    return isWhole
   }
 
   #isTaking(): boolean {
@@ -193,7 +204,7 @@ class Append {
 
   #commitNowAndThen(): void {
     const { now, commitInterval } = this.#upload.context
-    if (!this.#window.hasConfirmed || now() - this.#lastCommit < commitInterval) return
+    if (this.#options.verify || !this.#window.hasConfirmed || now() - this.#lastCommit < commitInterval) return
     // Not awaited: bytes go on while the record is written. The next one is due an interval after this one began.
     this.#lastCommit = now()
     this.#commit().catch((error) => this.#fail(error))
@@ -236,6 +247,8 @@ class Append {
 
   /** Others wait for memory: what is held is stored now, and this upload lines up again. */
   #hurry(): void {
+    // What waits for its checksum cannot be committed to make room; it ends with the part that it fills.
+    if (this.#options.verify) return
     this.#hurried = this.#busy
     if (this.#busy) return
     this.#flushing ??= this.#settleParts()
@@ -282,7 +295,8 @@ class Append {
     await this.#window.settled()
     await this.#commits
     const lostRace = this.#failure instanceof UploadError && this.#failure.code === 'ERR_CONFLICT'
-    if (!lostRace && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
+    const counts = !lostRace && this.#options.verify === undefined
+    if (counts && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
       await this.#commit().catch(() => undefined)
     }
   }

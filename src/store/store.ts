@@ -38,6 +38,12 @@ export interface AppendOptions {
    * The body completes the upload if it is given whole (Body.ended is 'end'). Without it, only reaching `length` does.
    */
   completes?: boolean
+  /**
+   * Called once when the whole body came, before anything of it is committed: what it throws fails the append. With it,
+   * nothing is committed before, and nothing at all unless the whole body came; not even the record of an upload whose
+   * creation left it to this append.
+   */
+  verify?: () => void
   /** Told each time more was committed, with the committed offset in bytes. */
   onCommit?: (offset: number) => void
   /**

@@ -16,6 +16,7 @@ import { CREATION } from './contract/creation.js'
 import { FINISHING } from './contract/finishing.js'
 import { LENGTHS } from './contract/lengths.js'
 import { RACING } from './contract/racing.js'
+import { VERIFYING } from './contract/verifying.js'
 
 export type { StoreHarness } from './contract/bench.js'
 
@@ -28,7 +29,8 @@ export function storeContract(name: string, harness: StoreHarness): void {
     (size): Row => [`an upload of ${size} bytes`, (bench) => ofSize(bench, size)],
   )
   describe(`${name} keeps the contract of stores`, () => {
-    for (const row of [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...FINISHING, ...RACING]) register(harness, row)
+    const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...VERIFYING, ...FINISHING, ...RACING]
+    for (const row of rows) register(harness, row)
     after(() => harness.cleanup?.())
   })
 }

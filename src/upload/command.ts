@@ -12,6 +12,15 @@ import type { ByteRange } from '../store/store.js'
  */
 export type Completion = 'at-length' | 'yes' | 'no'
 
+/** What a digest of a request's body can be made by. */
+export type ChecksumAlgorithm = 'sha1' | 'sha256' | 'sha512' | 'md5' | 'crc32'
+
+/** What the client says of the body of one request. */
+export interface Checksum {
+  algorithm: ChecksumAlgorithm
+  digest: Uint8Array
+}
+
 export type Command = Options | Create | Append | Offset | Cancel | Read
 
 export interface Options {
@@ -28,6 +37,8 @@ export interface Create {
   withBody: boolean
   /** The body's own length, if the request says so and carries one. */
   bodyLength: number | undefined
+  /** Nothing of the body counts unless it has this checksum. */
+  checksum?: Checksum | undefined
   completes: Completion
 }
 
@@ -38,6 +49,8 @@ export interface Append {
   /** A length declared with this append, for an upload that deferred it. */
   length: number | undefined
   bodyLength: number | undefined
+  /** Nothing of the body counts unless it has this checksum. */
+  checksum?: Checksum | undefined
   completes: Completion
 }
 

@@ -5,6 +5,7 @@
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Body, Store, UploadHandle } from '../store/store.js'
+import { verified } from './checksum.js'
 import type { Append, Command, Create, Outcome } from './command.js'
 import { newId } from './ids.js'
 import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
@@ -76,7 +77,7 @@ export class Uploads {
     admitCreate(command, maxSize)
     const { length, metadata, metadataField } = command
     const upload = { id: newId(), length, metadata, metadataField }
-    const appends = command.withBody && command.bodyLength !== 0
+    const appends = command.withBody && (command.bodyLength !== 0 || command.checksum !== undefined)
     if (!appends && length !== 0) {
       const handle = await store.create(upload)
       return { kind: 'created', info: handle.info, appended: command.withBody }
@@ -84,7 +85,7 @@ export class Uploads {
     return this.#writers.exclusively(upload.id, yieldTimeout, async (writer) => {
       const handle = await store.create(upload, { appendFollows: true })
       try {
-        if (length !== 0) await this.#store(handle, writer, takeBody(length ?? maxSize), command)
+        if (appends) await this.#store(handle, writer, takeBody(length ?? maxSize), command)
         else await handle.finish()
         return { kind: 'created', info: handle.info, appended: command.withBody }
       } catch (error) {
@@ -134,7 +135,11 @@ export class Uploads {
   async #store(handle: UploadHandle, writer: Writer, body: Body, command: Create | Append): Promise<void> {
     writer.reads(body)
     const options = { completes: command.completes === 'yes', signal: writer.signal }
-    await handle.append(handle.info.offset, body, options)
+    if (command.checksum === undefined) await handle.append(handle.info.offset, body, options)
+    else {
+      const { body: digested, verify } = verified(body, command.checksum)
+      await handle.append(handle.info.offset, digested, { ...options, verify })
+    }
     if (wantsCompletion(handle.info)) await handle.finish()
     const failure = complaint(body, handle.info, writer.stopped)
     if (failure) throw failure

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import { sha256, someBytes } from '../support/bucket.js'
 import { ADAPTERS, type Running, run, STORES } from '../support/matrix.js'
 
@@ -43,6 +45,48 @@ for (const store of STORES) {
         assert.equal(told.headers.get('Upload-Metadata'), field)
         assert.equal(told.headers.get('Cache-Control'), 'no-store')
         assert.equal(told.headers.get('Tus-Resumable'), '1.0.0')
+      })
+
+      test('checksum: each algorithm; 460 leaves offset and bytes as they were', async () => {
+        const bytes = someBytes(7 * MiB)
+        const digests = {
+          ...Object.fromEntries(
+            ['sha1', 'sha256', 'sha512', 'md5'].map((name) => [name, createHash(name).update(bytes)]),
+          ),
+        }
+        const sum = Buffer.alloc(4)
+        sum.writeUInt32BE(crc32(bytes))
+        const fields = Object.entries(digests).map(([name, hash]) => `${name} ${hash.digest('base64')}`)
+        for (const field of [...fields, `crc32 ${sum.toString('base64')}`]) {
+          const url = await create({ 'Upload-Length': String(bytes.length) })
+          const broken = Buffer.from(bytes)
+          broken[5 * MiB]! ^= 1
+          const refused = await patch(url, 0, broken, { 'Upload-Checksum': field })
+          assert.equal(refused.status, 460, `${field}: ${await refused.text()}`)
+          assert.equal(await offset(url), '0')
+          assert.equal((await patch(url, 0, bytes, { 'Upload-Checksum': field })).status, 204)
+          const read = await running.send(url)
+          assert.equal(sha256(new Uint8Array(await read.arrayBuffer())), sha256(bytes))
+        }
+      })
+
+      test('checksum: on creation-with-upload, and on an empty body', async () => {
+        const bytes = someBytes(1_000)
+        const field = `sha1 ${createHash('sha1').update(bytes).digest('base64')}`
+        const sent = { 'Upload-Length': '1000', 'Content-Type': BYTES, 'Upload-Checksum': field }
+        assert.equal((await post(sent, someBytes(1_000))).status, 460)
+        const created = await post(sent, bytes)
+        assert.equal(created.status, 201)
+        assert.equal(created.headers.get('Upload-Offset'), '1000')
+        const empty = await create({ 'Upload-Length': '10' })
+        assert.equal((await patch(empty, 0, new Uint8Array(), { 'Upload-Checksum': field })).status, 460)
+        assert.equal(await offset(empty), '0')
+      })
+
+      test('OPTIONS lists checksum and its algorithms', async () => {
+        const { headers } = await running.send('/files', { method: 'OPTIONS' })
+        assert.ok(headers.get('Tus-Extension')!.split(',').includes('checksum'))
+        assert.equal(headers.get('Tus-Checksum-Algorithm'), 'sha1,sha256,sha512,md5,crc32')
       })
 
       test('an upload in several requests is read back as it was sent', async () => {
@@ -198,7 +242,7 @@ for (const store of STORES) {
         assert.equal(told.headers.get('Tus-Version'), '1.0.0')
         assert.equal(
           told.headers.get('Tus-Extension'),
-          'creation,creation-with-upload,creation-defer-length,termination',
+          'creation,creation-with-upload,checksum,creation-defer-length,termination',
         )
         assert.equal(told.headers.get('Tus-Max-Size'), String(64 * MiB))
       })

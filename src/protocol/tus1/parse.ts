@@ -8,6 +8,7 @@ import type { Append, Command, Create } from '../../upload/command.js'
 import type { ParseOptions } from '../codec.js'
 import { parseInteger } from '../fields.js'
 import type { Fields, RequestHead } from '../message.js'
+import { parseChecksum } from './checksum.js'
 import { parseMetadata } from './metadata.js'
 
 export const VERSION = '1.0.0'
@@ -57,7 +58,6 @@ function mustSpeak(method: Method, fields: Fields): void {
 /** tus 1.0.0, Creation and Creation With Upload. */
 function parseCreate(fields: Fields, maxMetadataSize: number): Create {
   mustNotRelyOn(fields, 'upload-concat', 'Upload-Concat')
-  mustNotRelyOn(fields, 'upload-checksum', 'Upload-Checksum')
   const length = parseLength(fields)
   const field = fields['upload-metadata']
   const metadata = parseMetadata(field, maxMetadataSize)
@@ -69,6 +69,7 @@ function parseCreate(fields: Fields, maxMetadataSize: number): Create {
     metadataField: field === '' ? undefined : field,
     withBody,
     bodyLength: withBody ? parseBodyLength(fields) : undefined,
+    checksum: withBody ? parseChecksum(fields['upload-checksum']) : undefined,
     completes: 'at-length',
   }
 }
@@ -76,12 +77,12 @@ function parseCreate(fields: Fields, maxMetadataSize: number): Create {
 /** tus 1.0.0, PATCH; and Creation for the Upload-Length of an upload that deferred it. */
 function parseAppend(fields: Fields, id: string): Append {
   if (!hasBodyType(fields)) throw new UploadError('ERR_INVALID_CONTENT_TYPE')
-  mustNotRelyOn(fields, 'upload-checksum', 'Upload-Checksum')
   const offset = parseInteger(fields['upload-offset'])
   if (offset === undefined) throw new UploadError('ERR_INVALID_OFFSET')
   const length = parseInteger(fields['upload-length'])
   if (length === undefined && fields['upload-length'] !== undefined) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
-  return { kind: 'append', id, offset, length, bodyLength: parseBodyLength(fields), completes: 'at-length' }
+  const checksum = parseChecksum(fields['upload-checksum'])
+  return { kind: 'append', id, offset, length, bodyLength: parseBodyLength(fields), checksum, completes: 'at-length' }
 }
 
 /** Upload-Length or Upload-Defer-Length, one of them. @returns undefined for a deferred length */

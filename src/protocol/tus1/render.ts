@@ -6,6 +6,7 @@ import type { UploadError } from '../../errors.js'
 import type { UploadInfo } from '../../store/info.js'
 import type { RenderContext, Rendered } from '../codec.js'
 import type { RequestHead, ResponseHead } from '../message.js'
+import { CHECKSUM_ALGORITHMS } from './checksum.js'
 import { encodeMetadata } from './metadata.js'
 import { effectiveMethod, VERSION } from './parse.js'
 
@@ -37,6 +38,7 @@ export function render(outcome: Rendered, context: RenderContext): ResponseHead 
 function renderAbilities({ extensions, maxSize }: RenderContext): Record<string, string> {
   const fields: Record<string, string> = { 'Tus-Version': VERSION }
   if (extensions.length > 0) fields['Tus-Extension'] = extensions.join(',')
+  if (extensions.includes('checksum')) fields['Tus-Checksum-Algorithm'] = CHECKSUM_ALGORITHMS.join(',')
   if (maxSize !== undefined) fields['Tus-Max-Size'] = String(maxSize)
   return fields
 }

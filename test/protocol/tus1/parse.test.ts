@@ -12,6 +12,7 @@ type Row = [rule: string, method: string, id: string | undefined, fields: Fields
 const TYPE = 'application/offset+octet-stream'
 const tus = { 'tus-resumable': '1.0.0' }
 const sized = { ...tus, 'upload-length': '10' }
+const SHA1 = 'Kq5sNclPz7QV2+lfQIuc6R7oRu0='
 const patch = { ...tus, 'content-type': TYPE, 'upload-offset': '5' }
 
 const created = {
@@ -149,13 +150,6 @@ const creations: Row[] = [
     'ERR_NOT_IMPLEMENTED',
   ],
   [
-    'POST: Upload-Checksum is not offered',
-    'POST',
-    undefined,
-    { ...sized, 'upload-checksum': 'sha1 x' },
-    'ERR_NOT_IMPLEMENTED',
-  ],
-  [
     'POST with a body',
     'POST',
     undefined,
@@ -229,12 +223,28 @@ const appends: Row[] = [
     [`PATCH: Upload-Length '${bad}'`, 'PATCH', 'x', { ...patch, 'upload-length': bad }, 'ERR_INVALID_UPLOAD_LENGTH'],
     [`PATCH: Content-Length '${bad}'`, 'PATCH', 'x', { ...patch, 'content-length': bad }, 'ERR_INVALID_REQUEST'],
   ]),
+  ...['', 'sha1', 'sha1 ', 'sha1 *', `sha1 ${SHA1}x`, `sha1 ${SHA1.slice(4)}`, 'crc32 AAAAAAA=', `sha1 ${SHA1} 1`].map(
+    (bad): Row => [
+      `PATCH: Upload-Checksum '${bad}'`,
+      'PATCH',
+      'x',
+      { ...patch, 'upload-checksum': bad },
+      'ERR_INVALID_CHECKSUM',
+    ],
+  ),
   [
-    'PATCH: Upload-Checksum is not offered',
+    'PATCH: an unknown algorithm in Upload-Checksum',
     'PATCH',
     'x',
-    { ...patch, 'upload-checksum': 'sha1 x' },
-    'ERR_NOT_IMPLEMENTED',
+    { ...patch, 'upload-checksum': `sha3 ${SHA1}` },
+    'ERR_UNSUPPORTED_CHECKSUM_ALGORITHM',
+  ],
+  [
+    'POST with a body: Upload-Checksum is read',
+    'POST',
+    undefined,
+    { ...sized, 'content-type': TYPE, 'upload-checksum': 'sha1 x' },
+    'ERR_INVALID_CHECKSUM',
   ],
 ]
 
