@@ -20,6 +20,9 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
   async dev(flags) {
     await (await import('./dev.js')).dev(readOptions('dev', flags, process.env))
   },
+  async doctor(flags) {
+    await (await import('./doctor.js')).doctor(readOptions('doctor', flags, process.env))
+  },
   async upload(flags, files) {
     const { upload } = await import('./upload.js')
     await upload(files, readOptions('upload', flags, process.env), process.env)

@@ -53,6 +53,11 @@ const s3 = {
     sets: 'provider',
     help: "Whose service it is, such as 'r2' or 'minio' (docs/providers.md). Default: recognised by the endpoint.",
   },
+  's3-conditional-writes': {
+    type: 'string',
+    choices: ['quoted', 'unquoted', 'none'],
+    help: 'How If-Match works there, as `holdfast doctor` tells it. Default: found out at start.',
+  },
   's3-region': { type: 'string', help: 'The region. Default: what the AWS SDK finds, such as AWS_REGION.' },
   's3-path-style': {
     type: 'boolean',
@@ -166,6 +171,11 @@ const development = {
   'bucket-port': { type: 'integer', default: '0', max: 65_535, help: "The bucket's port; 0 takes any that is free." },
 } as const satisfies Rows
 
+const examination = {
+  json: { type: 'boolean', default: 'false', help: 'Print the report as JSON.' },
+  quick: { type: 'boolean', default: 'false', help: 'Measure less: a few requests, and two parts.' },
+} as const satisfies Rows
+
 const upload = {
   to: { type: 'string', help: 'The URL to upload to, such as http://127.0.0.1:1080/files/. Needed.' },
   'chunk-size': {
@@ -202,6 +212,10 @@ export const COMMANDS = {
   dev: {
     summary: 'Serve uploads into a development bucket of its own, with a page to try it.',
     groups: { Listening: listening, Development: development, Log: log },
+  },
+  doctor: {
+    summary: 'Try all that the server does to a bucket, and say whether it can serve.',
+    groups: { Examination: examination, S3: s3 },
   },
   upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
 } as const

@@ -10,8 +10,8 @@ type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Text
 
-type ValueOf<Entry> = Entry extends { choices: readonly (infer Choice)[]; default: string }
-  ? Choice
+type ValueOf<Entry> = Entry extends { choices: readonly (infer Choice)[] }
+  ? Choice | (Entry extends { default: string } ? never : undefined)
   : Entry extends { type: infer Type extends keyof ValueTypes }
     ? ValueTypes[Type] | (Entry extends { default: string } ? never : undefined)
     : never

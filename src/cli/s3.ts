@@ -2,10 +2,12 @@
  * The S3 store from the options of the command.
  * @module
  */
+import { isIP } from 'node:net'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { S3Store } from '../s3/index.js'
 import type { Logger } from '../server.js'
 import type { Store } from '../store/store.js'
+import { UsageError } from './failure.js'
 import type { Options } from './read-options.js'
 
 const CONNECTIONS = { keepAlive: true, maxSockets: 2_000 }
@@ -22,21 +24,41 @@ export function createClient(config: S3ClientConfig): S3Client {
   })
 }
 
-/** @throws UploadError ERR_INVALID_OPTIONS */
-export function openS3(options: Options<'serve'>, logger: Logger): { store: Store; close: () => Promise<void> } {
-  const hasEndpoint = options.s3Endpoint !== undefined
-  const region = options.s3Region ?? (hasEndpoint ? 'us-east-1' : undefined)
-  const service = createClient({
-    ...(hasEndpoint ? { endpoint: options.s3Endpoint } : {}),
+type Address = Pick<Options<'serve'>, 's3Endpoint' | 's3Region' | 's3PathStyle' | 's3TransferAcceleration'>
+
+/** How the bucket is named in requests, and whether the other way is possible at all: no host begins with an address. */
+export function styleOf({ s3Endpoint, s3PathStyle }: Address): { pathStyle: boolean; hasBoth: boolean } {
+  const host = s3Endpoint && URL.canParse(s3Endpoint) ? new URL(s3Endpoint).hostname : ''
+  return { pathStyle: s3PathStyle ?? s3Endpoint !== undefined, hasBoth: !isIP(host.replace(/^\[|\]$/g, '')) }
+}
+
+/** @throws UsageError */
+export function clientOf(options: Address, pathStyle: boolean): S3Client {
+  const { s3Endpoint: endpoint, s3TransferAcceleration: isAccelerated } = options
+  if (isAccelerated && endpoint !== undefined) {
+    throw new UsageError('--s3-transfer-acceleration: only AWS has it, so it cannot be used with --s3-endpoint.')
+  }
+  if (endpoint !== undefined && !/^https?:\/\/[^/]/i.test(endpoint)) {
+    throw new UsageError(`--s3-endpoint: '${endpoint}' is not a URL that begins with http:// or https://.`)
+  }
+  const region = options.s3Region ?? (endpoint === undefined ? undefined : 'us-east-1')
+  return createClient({
+    ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
-    forcePathStyle: options.s3PathStyle ?? hasEndpoint,
-    useAccelerateEndpoint: options.s3TransferAcceleration,
+    forcePathStyle: pathStyle,
+    useAccelerateEndpoint: isAccelerated,
   })
+}
+
+/** @throws UploadError ERR_INVALID_OPTIONS · UsageError */
+export function openS3(options: Options<'serve'>, logger: Logger): { store: Store; close: () => Promise<void> } {
+  const service = clientOf(options, styleOf(options).pathStyle)
   const store = new S3Store({
     service,
     logger,
     bucket: options.s3Bucket ?? '',
     provider: options.s3Provider,
+    capabilities: options.s3ConditionalWrites && { conditionalWrites: options.s3ConditionalWrites },
     objectPrefix: options.s3ObjectPrefix,
     metadataObjectPrefix: options.s3MetadataObjectPrefix,
     preferredPartSize: options.s3PartSize,

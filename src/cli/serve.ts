@@ -53,12 +53,6 @@ async function openFolder(options: ServeOptions): Promise<{ store: Store; close?
 }
 
 async function openBucket(options: ServeOptions, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
-  if (options.s3TransferAcceleration && options.s3Endpoint !== undefined) {
-    throw new UsageError('--s3-transfer-acceleration: only AWS has it, so it cannot be used with --s3-endpoint.')
-  }
-  if (options.s3Endpoint !== undefined && !/^https?:\/\/[^/]/i.test(options.s3Endpoint)) {
-    throw new UsageError(`--s3-endpoint: '${options.s3Endpoint}' is not a URL that begins with http:// or https://.`)
-  }
   const { openS3 } = await import('./s3.js')
   return openS3(options, log)
 }

@@ -3,7 +3,9 @@
  * that the operations themselves stay S3.
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Answer, Call, Context, Operation } from './call.js'
+import { checkWrite } from './conditions.js'
 import { S3Error } from './errors.js'
 import { findUpload } from './multipart.js'
 import type { OperationName } from './route.js'
@@ -12,9 +14,10 @@ export interface Quirks {
   /**
    * What becomes of `If-Match` and `If-None-Match` with writes. `ignored`: they are, silently (Garage 1, Google's
    * interoperable API). `refused`: 501 (Backblaze B2). `unquoted`: `If-Match` holds for an ETag without quotes only
-   * (Ceph, DigitalOcean, Hetzner).
+   * (Ceph, DigitalOcean, Hetzner). `late`: they are tested, and the write comes a little later, whatever happened in
+   * between (VersityGW).
    */
-  conditions?: 'ignored' | 'refused' | 'unquoted'
+  conditions?: 'ignored' | 'refused' | 'unquoted' | 'late'
   /** What becomes of `x-amz-checksum-*` with a body: not verified and not kept, or 501. */
   checksums?: 'ignored' | 'refused'
   /** DeleteObjects without a Content-MD5 is refused (older MinIO, R2), or there is no DeleteObjects at all (Google). */
@@ -39,6 +42,9 @@ export interface Quirks {
   opaqueEtags?: boolean
 }
 
+/** Milliseconds between a condition and its write. */
+const LATE = 20
+
 const WRITES: ReadonlySet<OperationName> = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload'])
 const WITH_BODY: ReadonlySet<OperationName> = new Set(['PutObject', 'UploadPart'])
 
@@ -48,6 +54,10 @@ export function withQuirks(quirks: Quirks): (operation: OperationName, operate: 
   return (operation, operate) => async (context, call) => {
     refuse(quirks, operation, context, call)
     if (quirks.writeInterval && WRITES.has(operation)) limitWrites(written, quirks.writeInterval, context, call)
+    if (quirks.conditions === 'late' && operation === 'PutObject') {
+      checkWrite(call.headers, context.store.bucket(call.bucket).objects.get(call.key))
+      await sleep(LATE)
+    }
     const headers = new Map([...call.headers].filter(([name]) => !isIgnored(quirks, operation, name)))
     try {
       return answered(quirks, operation, await operate(context, { ...call, headers }))
@@ -92,7 +102,8 @@ const isChecksum = (name: string): boolean => name.startsWith('x-amz-checksum-')
 
 function isIgnored(quirks: Quirks, operation: OperationName, name: string): boolean {
   const isCondition = name === 'if-match' || name === 'if-none-match'
-  if (isCondition && WRITES.has(operation)) return quirks.conditions === 'ignored'
+  if (isCondition && WRITES.has(operation))
+    return quirks.conditions === 'ignored' || (quirks.conditions === 'late' && operation === 'PutObject')
   return quirks.checksums === 'ignored' && WITH_BODY.has(operation) && isChecksum(name)
 }
 

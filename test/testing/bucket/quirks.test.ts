@@ -64,6 +64,14 @@ test('conditions unquoted: If-Match holds without quotes only', async (context) 
   assert.equal(await outcome(put(client, 'a', { IfMatch: '0' })), 'PreconditionFailed')
 })
 
+test('conditions late: each holds, and of several at once more than one does', async (context) => {
+  const client = await open(context, { conditions: 'late' })
+  const many = Array.from({ length: 4 }, () => outcome(put(client, 'a', { IfNoneMatch: '*' })))
+  assert.ok((await Promise.all(many)).filter((one) => one === 'ok').length > 1)
+  assert.equal(await outcome(put(client, 'a', { IfNoneMatch: '*' })), 'PreconditionFailed')
+  assert.equal(await outcome(put(client, 'a', { IfMatch: '"0"' })), 'PreconditionFailed')
+})
+
 test('checksums refused or ignored', async (context) => {
   const refused = await open(context, { checksums: 'refused' })
   assert.equal(await outcome(put(refused, 'a', { ChecksumCRC32: 'AAAAAA==' })), 'NotImplemented')
