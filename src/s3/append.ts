@@ -191,10 +191,13 @@ class Append {
   #commit(changes: Partial<UploadRecord> = {}): Promise<void> {
     const commit = this.#commits.then(async () => {
       const confirmed = this.#window.take()
-      const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.changes, ...changes }
-      this.#upload.etags?.push(...confirmed.map(({ etag }) => etag))
+      const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.offer(), ...changes }
       const offset = next.partBytes + tailLength(next.tail)
-      await this.#upload.commit({ ...next, offset, partSize: this.#partSize })
+      await this.#upload.commit({ ...next, offset, partSize: this.#partSize }).catch((error) => {
+        this.#window.putBack(confirmed)
+        throw error
+      })
+      this.#upload.etags?.push(...confirmed.map(({ etag }) => etag))
       this.#lastCommit = this.#upload.context.now()
       this.#options.onCommit?.(this.#upload.record.offset)
     })

@@ -25,12 +25,14 @@ export async function putWhole(upload: S3Upload, body: Payload, partSize: number
   if (etag === undefined) return false
   const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32 ?? 0, tail: [], partSize }
   const { now } = upload.context
-  if (upload.record.tail.length === 0) {
-    await deleteSlots(upload)
+  const { tail, slots } = upload.record
+  if (tail.length === 0 && slots.every((etag) => etag === null)) {
     await upload.commit({ ...whole, state: 'complete', completedAt: now() })
+    // Only now: until then another process may commit one of these slots.
+    await deleteSlots(upload)
     return true
   }
-  // Slots that the record names are only deleted once it does not name them any more.
+  // Slots are deleted once no record can name them any more, and before the last commit, so that none is forgotten.
   await upload.commit({ ...whole, state: 'completing' })
   await complete(upload)
   return true

@@ -9,6 +9,8 @@ import type { S3Upload } from './upload.js'
 export class Multipart {
   readonly #upload: S3Upload
   #opening: Promise<string> | undefined
+  /** A commit that names it was sent; what became of that commit may be unknown. */
+  #isOffered = false
   #created: { uploadId: string; token: string; expiresAt: number | undefined } | undefined
 
   constructor(upload: S3Upload) {
@@ -30,14 +32,17 @@ export class Multipart {
     return this.#created !== undefined || this.#upload.record.uploadId !== undefined
   }
 
-  /** What a commit says of it. */
-  get changes(): Partial<UploadRecord> {
+  /** What a commit, which is sent at once, says of it. */
+  offer(): Partial<UploadRecord> {
+    this.#isOffered = this.#created !== undefined
     return this.#created ?? {}
   }
 
-  /** One that no record names would stay for ever. */
+  /** One that no record names would stay for ever; but one that a record names, or may name yet, has committed bytes. */
   async abandon(): Promise<void> {
-    if (this.isUncommitted) await this.#upload.abortMultipart(this.#created?.uploadId).catch(() => undefined)
+    if (!this.isUncommitted) return
+    const mayBeNamed = this.#isOffered && (await this.#upload.mayName(this.#created?.uploadId).catch(() => true))
+    if (!mayBeNamed) await this.#upload.abortMultipart(this.#created?.uploadId).catch(() => undefined)
   }
 
   async #open(): Promise<string> {

@@ -85,6 +85,24 @@ export class S3Upload implements UploadHandle {
     throw new UploadError('ERR_CONFLICT', { cause: error })
   }
 
+  /**
+   * Whether the record names this multipart upload, or may yet do so by a commit of this handle that is still on its way:
+   * such a commit can only fail once another one has replaced the record that it was to replace.
+   */
+  async mayName(uploadId: string | undefined): Promise<boolean> {
+    const now = await this.#current()
+    if (now === undefined) return this.version === undefined
+    return now.etag === this.version || now.record.uploadId === uploadId
+  }
+
+  /** @returns undefined if there is no record (any more) */
+  async #current(): Promise<Committed | undefined> {
+    return readRecord(this.context.call, this.keys.record).catch((error) => {
+      if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
+      throw error
+    })
+  }
+
   /** Drops the tail's bytes from memory. */
   forgetTail(): void {
     this.tailBytes = undefined
@@ -110,31 +128,32 @@ export class S3Upload implements UploadHandle {
       return await append(this, body, options)
     } catch (error) {
       const isOvertaken = error instanceof UploadError && OVERTAKEN.includes(error.code)
-      if (isOvertaken) await this.#leaveNothingTerminated()
+      if (isOvertaken) await this.#leaveNothingEnded()
       throw error
     }
   }
 
   /**
-   * Bytes are stored before they are committed. If a termination came in between, it deleted what it found, and what
-   * this writer stored after that would stay for ever; at worst as an object that looks finished.
+   * Bytes are stored before they are committed. If a termination or a completion came in between, it deleted what it
+   * found, and what this writer stored after that would stay for ever; at worst as an object that looks finished.
    */
-  async #leaveNothingTerminated(): Promise<void> {
-    const { call, logger } = this.context
+  async #leaveNothingEnded(): Promise<void> {
     try {
-      const now = await readRecord(call, this.keys.record).catch((error) => {
-        if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
-        throw error
-      })
-      if (now === undefined || now.record.state === 'failed') await this.#deleteBytes()
+      const now = await this.#current()
+      if (now === undefined || now.record.state === 'failed') await this.#deleteBytes([this.keys.object])
+      // No record names a slot once all bytes are committed as parts, or as the object.
+      else if (now.record.state !== 'open') await this.#deleteBytes([])
     } catch (error) {
-      logger.warn({ upload: this.record.id, error: String(error) }, 'a terminated upload may have left bytes behind')
+      const { id } = this.record
+      this.context.logger.warn(
+        { upload: id, error: String(error) },
+        'an upload that has ended may have left bytes behind',
+      )
     }
   }
 
-  async #deleteBytes(): Promise<void> {
-    const { object, slot } = this.keys
-    const keys = [object, ...Array.from({ length: SLOTS }, (_, index) => slot(index))]
+  async #deleteBytes(objects: string[]): Promise<void> {
+    const keys = [...objects, ...Array.from({ length: SLOTS }, (_, index) => this.keys.slot(index))]
     await this.context.call('deleteObjects', { keys })
   }
 
@@ -177,7 +196,7 @@ export class S3Upload implements UploadHandle {
     const { call } = this.context
     try {
       await this.abortMultipart(this.record.uploadId)
-      await this.#deleteBytes()
+      await this.#deleteBytes([this.keys.object])
       await call('deleteObjects', { keys: [this.keys.record] })
     } catch (error) {
       throw asStoreFailure(error)

@@ -66,6 +66,11 @@ export class PartWindow {
     return taken.map(({ part, etag }) => ({ ...part, etag: etag! }))
   }
 
+  /** Parts that were taken for a commit which failed count again: the next one must not skip them. */
+  putBack(taken: readonly ConfirmedPart[]): void {
+    this.#entries.unshift(...taken.map(({ etag, ...part }) => ({ part, etag })))
+  }
+
   get hasConfirmed(): boolean {
     return this.#entries[0]?.etag !== undefined
   }
