@@ -10,7 +10,7 @@ import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import type { Payload } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
-import { complete, isDropped, putWhole } from './complete.js'
+import { complete, isDropped, putWhole, replacedBy } from './complete.js'
 import { Held } from './held.js'
 import { SLOTS } from './keys.js'
 import { Multipart } from './multipart.js'
@@ -176,7 +176,7 @@ class Append {
       giveBack()
       if (this.#window.failure !== undefined) this.#fail(this.#window.failure)
     }
-    const part = { length: payload.length, crc32: payload.crc32! }
+    const part = { length: payload.length, crc32: payload.crc32 }
     this.#window.add(part, () => this.#uploadPart(partNumber, payload), settled)
     await this.#window.room()
   }
@@ -273,12 +273,12 @@ class Append {
       }
     }
     // An empty upload that cannot be one PutObject, because its key is taken, is one empty part.
-    if (this.#held.length > 0 || !this.#multipart.exists) {
+    if (this.#held.length > 0 || this.#nextPart === 1) {
       await this.#sendPart()
       await this.#settleParts()
       if (this.#failure !== undefined) return
     }
-    await this.#commit({ length, state: 'completing' })
+    await this.#commit({ length, state: 'completing', ...(await replacedBy(this.#upload)) })
     await complete(this.#upload)
   }
 

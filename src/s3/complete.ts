@@ -4,11 +4,12 @@
  * @module
  */
 import { UploadError } from '../errors.js'
-import type { ListedPart, Operations, Payload } from './call/call.js'
+import type { Payload } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
 import { SLOTS } from './keys.js'
+import { headObject, listParts } from './look.js'
 import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
-import { chainEtag, newNonce } from './record/record.js'
+import { chainEtag, newNonce, type UploadRecord } from './record/record.js'
 import type { S3Upload } from './upload.js'
 
 /**
@@ -23,7 +24,7 @@ export async function putWhole(upload: S3Upload, body: Payload, partSize: number
   const token = newNonce()
   const etag = await putObject(upload, body, token)
   if (etag === undefined) return false
-  const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32 ?? 0, tail: [], partSize }
+  const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32, tail: [], partSize }
   const { now } = upload.context
   const { tail, slots } = upload.record
   if (tail.length === 0 && slots.every((etag) => etag === null)) {
@@ -45,22 +46,17 @@ async function putObject(upload: S3Upload, body: Payload, token: string): Promis
     return (await context.call('putObject', { key: keys.object, body, data: true, ifAbsent: true, ...head })).etag
   } catch (error) {
     if (means(error, 'denied', 'refused')) throw asStoreFailure(error, record.offset)
-    const found = await headObject(upload)
+    const found = await headObject(upload.context.call, upload.keys.object, upload.record.offset)
     if (found?.metadata[TOKEN_MARK] === token && found.length === body.length) return found.etag
     if (means(error, 'precondition')) return undefined
     throw asStoreFailure(error, record.offset)
   }
 }
 
-async function headObject(
-  upload: S3Upload,
-): Promise<{ etag: string; length: number; metadata: Record<string, string> } | undefined> {
-  try {
-    return await upload.context.call('headObject', { key: upload.keys.object })
-  } catch (error) {
-    if (means(error, 'missing-object')) return undefined
-    throw asStoreFailure(error, upload.record.offset)
-  }
+/** What a commit to `completing` says so that the object can be recognised afterwards; nothing, if it will have marks. */
+export async function replacedBy({ context, keys, record }: S3Upload): Promise<Partial<UploadRecord>> {
+  if (record.uploadId === undefined || record.token !== undefined) return {}
+  return { replaces: (await headObject(context.call, keys.object, record.offset))?.etag ?? null }
 }
 
 /** Drives a `completing` upload to `complete`. @throws UploadError */
@@ -102,8 +98,10 @@ async function completeMultipart(upload: S3Upload): Promise<string> {
  */
 async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promise<string> {
   const { record } = upload
-  const found = await headObject(upload)
-  const ours = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
+  const found = await headObject(upload.context.call, upload.keys.object, upload.record.offset)
+  const isMarked = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
+  // A multipart upload of another server has no marks.
+  const ours = record.token === undefined ? found?.etag !== record.replaces : isMarked
   if (found && ours && found.length === record.offset) return found.etag
   if (isGone) return upload.multipartIsGone(cause)
   // Some servers answer 500 for a multipart upload that they dropped. Who does not remember the parts asks for them, and
@@ -119,7 +117,7 @@ async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promis
 async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag: string }[] | undefined> {
   const { record } = upload
   if (upload.etags?.length === record.parts) return upload.etags.map((etag, index) => ({ partNumber: index + 1, etag }))
-  const listed = await listParts(upload)
+  const listed = await listParts(upload.context.call, upload.keys.object, record.uploadId!, record.offset)
   if (listed === undefined) return undefined
   const parts = listed.filter(({ partNumber }) => partNumber <= record.parts)
   const inOrder = parts.length === record.parts && parts.every(({ partNumber }, index) => partNumber === index + 1)
@@ -129,28 +127,8 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
 }
 
 /** Whether S3 says, when asked about its parts, that the multipart upload is not there. */
-export async function isDropped(upload: S3Upload): Promise<boolean> {
-  return (await listParts(upload)) === undefined
-}
-
-async function listParts(upload: S3Upload): Promise<ListedPart[] | undefined> {
-  const { context, keys, record } = upload
-  const all: ListedPart[] = []
-  try {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Operations['listParts'][1] = await context.call('listParts', {
-        key: keys.object,
-        uploadId: record.uploadId!,
-        after,
-      })
-      all.push(...page.parts)
-      after = page.next
-    }
-    return all
-  } catch (error) {
-    if (means(error, 'missing-upload')) return undefined
-    throw asStoreFailure(error, record.offset)
-  }
+export async function isDropped({ context, keys, record }: S3Upload): Promise<boolean> {
+  return (await listParts(context.call, keys.object, record.uploadId!, record.offset)) === undefined
 }
 
 /** The slots are named by no record now. A failure here costs some bytes of storage, not the upload. */

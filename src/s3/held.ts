@@ -69,7 +69,8 @@ export class Held {
     const bytes = tailBytes ?? (inFile ? new FileBytes(inFile) : new MemoryBytes())
     if (bytes !== tailBytes) {
       // A record that was remembered may name slots that another process has used again since.
-      await readSegments(context.call, keys, this.tail, bytes).catch((error) => this.#upload.throwIfCurrent(error))
+      const read = readSegments(context.call, keys, this.tail, bytes)
+      this.tail = await read.catch((error) => this.#upload.throwIfCurrent(error))
     }
     this.#tailBytes = bytes
   }

@@ -19,6 +19,8 @@ export function prefixes(objectPrefix = '', metadataObjectPrefix?: string): Pref
 }
 
 export interface Keys {
+  /** What the names begin with after the prefix: the upload's ID, without the multipart upload that tusd adds to it. */
+  id: string
   record: string
   object: string
   slot(index: number): string
@@ -26,6 +28,7 @@ export interface Keys {
 
 export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: string): Keys {
   return {
+    id,
     record: `${metadataObjectPrefix}${id}.info`,
     object: `${objectPrefix}${id}`,
     slot: (index) => `${metadataObjectPrefix}${id}.part${index || ''}`,
@@ -44,4 +47,14 @@ export function isUsableId(id: string, { objectPrefix, metadataObjectPrefix }: P
   if (id.split('/').some((segment) => segment === '.' || segment === '..')) return false
   if (/\.(info|part[1-7]?)$/.test(id)) return false
   return Math.max(objectPrefix.length, metadataObjectPrefix.length) + id.length <= MAX_KEY_BYTES
+}
+
+/**
+ * What an upload's names may begin with, likeliest first. tusd's IDs are `object+multipart`: its version 2 divides them
+ * at the last plus sign, its version 1 at the first. Any other ID is the name itself.
+ */
+export function objectIdsOf(id: string, all: Prefixes): string[] {
+  const before = (at: number): string[] => (at > 0 && at < id.length - 1 ? [id.slice(0, at)] : [])
+  const found = new Set([...before(id.lastIndexOf('+')), ...before(id.indexOf('+')), id])
+  return [...found].filter((name) => isUsableId(name, all))
 }

@@ -7,14 +7,14 @@ import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
 import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
 import type { S3Context } from './context.js'
-import { isUsableId, keysOf, prefixes, SLOTS } from './keys.js'
+import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes, SLOTS } from './keys.js'
 import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
 import { AWS_CAPABILITIES } from './provider/capabilities.js'
 import { learn } from './provider/learn.js'
-import { readRecord } from './record/commit.js'
+import { type Committed, readRecord } from './record/commit.js'
 import type { UploadRecord } from './record/record.js'
 import { composeCall } from './service.js'
 import { S3Upload } from './upload.js'
@@ -88,24 +88,39 @@ export class S3Store implements Store {
     if (!isUsableId(upload.id, this.#context.prefixes)) throw new UploadError('ERR_INVALID_ID')
     if (upload.length !== undefined) choosePartSize(this.#context.limits, upload.length, undefined)
     checkMetadata(upload.metadata)
-    const created = new S3Upload(this.#context, newRecord(upload, this.#context.now()))
+    const keys = keysOf(this.#context.prefixes, upload.id)
+    const created = new S3Upload(this.#context, keys, newRecord(upload, this.#context.now()))
     if (!options.appendFollows) await created.commit({})
     this.#remember(created)
     return created
   }
 
   async open(id: string, options: OpenOptions = {}): Promise<S3Upload> {
-    if (!isUsableId(id, this.#context.prefixes)) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
     await this.ready({ exclusive: false })
     const remembered = this.#remembered.get(id)
     const isGood = remembered !== undefined && !remembered.isStale && remembered.version !== undefined
     if (isGood && options.cached) return this.#remember(remembered)
-    const committed = await readRecord(this.#context.call, keysOf(this.#context.prefixes, id).record)
-    if (committed.record.id !== id) throw new UploadError('ERR_STORE_CORRUPT')
+    const { keys, committed } = await this.#find(id)
     const isKnown = isGood && remembered.version === committed.etag
-    const opened = isKnown ? remembered : new S3Upload(this.#context, committed.record, committed)
+    const opened = isKnown ? remembered : new S3Upload(this.#context, keys, committed.record, committed)
     await opened.settleExpiry()
     return this.#remember(opened)
+  }
+
+  /** The record with this ID, under whichever name it is kept. @throws UploadError */
+  async #find(id: string): Promise<{ keys: Keys; committed: Committed }> {
+    for (const objectId of objectIdsOf(id, this.#context.prefixes)) {
+      const keys = keysOf(this.#context.prefixes, objectId)
+      const committed = await readRecord(this.#context, keys).catch((error) => {
+        if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
+        throw error
+      })
+      if (committed?.record.id === id) return { keys, committed }
+      // The same name with the multipart upload of another ID, or with none, is no upload. All else is a wrong record.
+      const isOfTusd = objectId !== id || committed?.record.id.startsWith(`${id}+`)
+      if (committed && !isOfTusd) throw new UploadError('ERR_STORE_CORRUPT')
+    }
+    throw new UploadError('ERR_UPLOAD_NOT_FOUND')
   }
 
   async close(): Promise<void> {
@@ -114,14 +129,14 @@ export class S3Store implements Store {
     this.#close()
   }
 
-  /** Only what may still be written is worth remembering. */
+  /** Only what may still be written is worth remembering; and of what another server may still write, nothing is. */
   #remember(upload: S3Upload): S3Upload {
     const { id } = upload.record
     const before = this.#remembered.get(id)
     if (before !== undefined && before !== upload) before.forgetTail()
     this.#remembered.delete(id)
     const ended = upload.record.state === 'complete' || upload.record.state === 'failed'
-    if (ended) return upload
+    if (ended || upload.isForeign) return upload
     this.#remembered.set(id, upload)
     const oldest = this.#remembered.entries().next().value
     if (this.#remembered.size > MAX_REMEMBERED && oldest) {
@@ -141,6 +156,7 @@ function newRecord(upload: NewUpload, now: number): UploadRecord {
     offset: 0,
     uploadId: undefined,
     token: undefined,
+    base: undefined,
     partSize: 0,
     parts: 0,
     partBytes: 0,
@@ -149,6 +165,8 @@ function newRecord(upload: NewUpload, now: number): UploadRecord {
     slots: Array.from({ length: SLOTS }, () => null),
     crc32: 0,
     etag: undefined,
+    replaces: undefined,
+    joined: undefined,
     createdAt: now,
     expiresAt: undefined,
     completedAt: undefined,

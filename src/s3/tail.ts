@@ -9,6 +9,7 @@ import { UploadError } from '../errors.js'
 import type { Call, Payload } from './call/call.js'
 import { asStoreFailure, means, S3Fault } from './call/faults.js'
 import type { Keys } from './keys.js'
+import { headObject } from './look.js'
 import { TOKEN_MARK } from './object-head.js'
 import type { Bytes } from './parts/bytes.js'
 import { combineCrc32 } from './parts/crc.js'
@@ -46,18 +47,18 @@ export async function writeSegment(
   const key = keys.slot(slot)
   let etag = await putSegment(call, key, body, token, owner.known(slot))
   if (etag === undefined) {
-    const found = await headSlot(call, key)
+    const found = await headObject(call, key)
     await owner.fence(slot, found?.etag ?? null)
     etag = await putSegment(call, key, body, token, found?.etag ?? null)
   }
   if (etag === undefined) throw new UploadError('ERR_CONFLICT')
-  return { slot, etag, length: bytes.length, crc32: bytes.crc32! }
+  return { slot, etag, length: bytes.length, crc32: bytes.crc32 }
 }
 
 function withNonce(bytes: Payload, nonce: Uint8Array): Payload {
   return {
     length: bytes.length + NONCE_BYTES,
-    crc32: combineCrc32(bytes.crc32!, crc32(nonce), NONCE_BYTES),
+    crc32: combineCrc32(bytes.crc32, crc32(nonce), NONCE_BYTES),
     chunks: () => {
       const chunks = bytes.chunks()
       return Symbol.iterator in chunks ? [...chunks, nonce] : followedBy(chunks, nonce)
@@ -84,31 +85,22 @@ async function putSegment(
   } catch (error) {
     if (means(error, 'denied', 'refused')) throw asStoreFailure(error)
     // A lost answer, or a refusal of the retry of what was done: the token tells.
-    const found = await headSlot(call, key)
+    const found = await headObject(call, key)
     if (found?.metadata[TOKEN_MARK] === token) return found.etag
     if (means(error, 'precondition', 'missing-object', 'conflict')) return undefined
     throw asStoreFailure(error)
   }
 }
 
-async function headSlot(
-  call: Call,
-  key: string,
-): Promise<{ etag: string; metadata: Record<string, string> } | undefined> {
-  try {
-    return await call('headObject', { key })
-  } catch (error) {
-    if (means(error, 'missing-object')) return undefined
-    throw asStoreFailure(error)
-  }
-}
-
 /**
  * Reads the bytes of segments into `into`, verified against their checksums.
+ * @returns the segments, now that all checksums are known
  * @throws UploadError ERR_STORE_CORRUPT if one is not what was committed · ERR_STORE_UNAVAILABLE
  */
-export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[], into: Bytes): Promise<void> {
-  for (const segment of tail) await readSegment(call, keys, segment, into)
+export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[], into: Bytes): Promise<Segment[]> {
+  const read: Segment[] = []
+  for (const segment of tail) read.push({ ...segment, crc32: await readSegment(call, keys, segment, into) })
+  return read
 }
 
 async function readSegment(
@@ -116,7 +108,7 @@ async function readSegment(
   keys: Keys,
   { slot, length, etag, crc32: sum }: Segment,
   into: Bytes,
-): Promise<void> {
+): Promise<number> {
   const corrupt = (cause: unknown): UploadError => new UploadError('ERR_STORE_CORRUPT', { cause })
   try {
     const { body } = await call('getObject', { key: keys.slot(slot), range: `bytes=0-${length - 1}`, ifMatch: etag })
@@ -128,7 +120,9 @@ async function readSegment(
       crc = crc32(chunk, crc)
     }
     if (seen < length) throw new S3Fault('getObject', 0, 'ShortBody', `${seen} of ${length} bytes`)
-    if (seen !== length || crc !== sum) throw corrupt(new Error(`slot ${slot} holds other bytes than were committed`))
+    const isOther = seen !== length || (sum !== undefined && crc !== sum)
+    if (isOther) throw corrupt(new Error(`slot ${slot} holds other bytes than were committed`))
+    return crc
   } catch (error) {
     if (error instanceof UploadError) throw error
     if (means(error, 'precondition', 'missing-object')) throw corrupt(error)

@@ -9,7 +9,7 @@ import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { complete } from './complete.js'
 import type { S3Context } from './context.js'
-import { type Keys, keysOf, SLOTS } from './keys.js'
+import { type Keys, SLOTS } from './keys.js'
 import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
@@ -32,9 +32,9 @@ export class S3Upload implements UploadHandle {
   /** A commit failed, so what is remembered may be out of date. */
   isStale = false
 
-  constructor(context: S3Context, record: UploadRecord, committed?: Committed) {
+  constructor(context: S3Context, keys: Keys, record: UploadRecord, committed?: Committed) {
     this.context = context
-    this.keys = keysOf(context.prefixes, record.id)
+    this.keys = keys
     this.#committed = committed
     this.#draft = record
     this.etags = record.parts === 0 ? [] : undefined
@@ -43,6 +43,11 @@ export class S3Upload implements UploadHandle {
 
   get record(): UploadRecord {
     return this.#committed?.record ?? this.#draft
+  }
+
+  /** Another server began it, and nothing was committed here yet. */
+  get isForeign(): boolean {
+    return this.#committed?.isForeign === true
   }
 
   /** The ETag of the committed record. */
@@ -61,10 +66,9 @@ export class S3Upload implements UploadHandle {
   /** The one way to advance. @throws UploadError ERR_CONFLICT if another process did meanwhile */
   async commit(changes: Partial<UploadRecord>): Promise<void> {
     const next = { ...this.record, ...changes }
-    const { call } = this.context
     const before = this.record
     try {
-      this.#committed = await commitRecord(call, this.keys.record, this.#committed, next, this.storage)
+      this.#committed = await commitRecord(this.context, this.keys, this.#committed, next, this.storage)
     } catch (error) {
       this.isStale = true
       throw error
@@ -74,12 +78,12 @@ export class S3Upload implements UploadHandle {
 
   /** Reads the record again. @throws UploadError */
   async refresh(): Promise<void> {
-    this.#committed = await readRecord(this.context.call, this.keys.record)
+    this.#committed = await readRecord(this.context, this.keys)
   }
 
   /** Throws `error` if this is the present record, and ERR_CONFLICT if another process has committed meanwhile. */
   async throwIfCurrent(error: unknown): Promise<never> {
-    const now = await readRecord(this.context.call, this.keys.record)
+    const now = await readRecord(this.context, this.keys)
     if (now.etag === this.version) throw error
     this.isStale = true
     throw new UploadError('ERR_CONFLICT', { cause: error })
@@ -97,7 +101,7 @@ export class S3Upload implements UploadHandle {
 
   /** @returns undefined if there is no record (any more) */
   async #current(): Promise<Committed | undefined> {
-    return readRecord(this.context.call, this.keys.record).catch((error) => {
+    return readRecord(this.context, this.keys).catch((error) => {
       if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
       throw error
     })
@@ -125,6 +129,7 @@ export class S3Upload implements UploadHandle {
 
   async #append(body: Body, options: AppendOptions): Promise<number> {
     try {
+      if (this.isForeign) await this.commit({})
       return await append(this, body, options)
     } catch (error) {
       const isOvertaken = error instanceof UploadError && OVERTAKEN.includes(error.code)
@@ -185,7 +190,8 @@ export class S3Upload implements UploadHandle {
     if (this.record.length !== undefined) throw new UploadError('ERR_LENGTH_ALREADY_DECLARED')
     if (length < this.record.offset) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
     const { limits } = this.context
-    const most = this.record.partSize ? this.record.partSize * limits.maxMultipartParts : limits.maxObjectSize
+    const { partSize, base = { parts: 0, bytes: 0 } } = this.record
+    const most = partSize ? base.bytes + partSize * (limits.maxMultipartParts - base.parts) : limits.maxObjectSize
     if (length > Math.min(most, limits.maxObjectSize)) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
     await this.commit({ length })
   }

@@ -12,6 +12,15 @@ export interface CommonRecord {
   metadata: Record<string, string>
   /** Committed bytes. */
   offset: number
+  /** Undefined for an upload that concatenation has nothing to do with. */
+  joined?: Joined | undefined
+}
+
+/** tusd's words on concatenation: a partial upload, or the final one of some. */
+export interface Joined {
+  isPartial: boolean
+  isFinal: boolean
+  partialUploads: string[] | null
 }
 
 /** tusd's names are part of the format: they stay as they are. */
@@ -35,18 +44,26 @@ export function encodeFileInfo<R extends CommonRecord>(
   storage: Record<string, string>,
   version: number,
 ): string {
-  const { id, length, metadata, offset, ...own } = record
+  const { id, length, metadata, offset, joined, ...own } = record
   const info: FileInfo<typeof own> = {
     ID: id,
     Size: length ?? 0,
     SizeIsDeferred: length === undefined,
     Offset: offset,
     MetaData: metadata,
-    IsPartial: false,
-    IsFinal: false,
-    PartialUploads: null,
+    IsPartial: joined?.isPartial ?? false,
+    IsFinal: joined?.isFinal ?? false,
+    PartialUploads: joined?.partialUploads ?? null,
     Storage: storage,
     Holdfast: { version, ...own },
   }
   return JSON.stringify(info)
+}
+
+/** @returns undefined for an upload that concatenation has nothing to do with */
+export function joinedOf(
+  info: Pick<FileInfo<unknown>, 'IsPartial' | 'IsFinal' | 'PartialUploads'>,
+): Joined | undefined {
+  if (!info.IsPartial && !info.IsFinal) return undefined
+  return { isPartial: info.IsPartial, isFinal: info.IsFinal, partialUploads: info.PartialUploads ?? null }
 }

@@ -40,7 +40,14 @@ export interface Operations {
   putObject: [PutObject, { etag: string }]
   getObject: [
     { key: string; range?: string | undefined; ifMatch?: string | undefined },
-    { etag: string; length: number; body: AsyncIterable<Uint8Array> },
+    {
+      etag: string
+      length: number
+      metadata: Record<string, string>
+      /** Milliseconds since the epoch, if S3 says it. */
+      modified: number | undefined
+      body: AsyncIterable<Uint8Array>
+    },
   ]
   headObject: [{ key: string }, { etag: string; length: number; metadata: Record<string, string> }]
   /** At most 1,000 keys; missing ones are no failure. */

@@ -182,7 +182,13 @@ function outputOf(name: OperationName, output: any, timeout: number): unknown {
         next: output.IsTruncated ? Number(output.NextPartNumberMarker) : undefined,
       }
     case 'getObject':
-      return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, body: timed(output.Body, timeout) }
+      return {
+        etag: output.ETag ?? '',
+        length: output.ContentLength ?? 0,
+        metadata: output.Metadata ?? {},
+        modified: output.LastModified?.getTime(),
+        body: timed(output.Body, timeout),
+      }
     case 'headObject':
       return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
     case 'abortMultipartUpload':

@@ -28,8 +28,15 @@ const ZEROS: Matrix[] = (() => {
   })
 })()
 
-/** The CRC32 of a first piece followed by a second one of `length` bytes (up to 2^53). */
-export function combineCrc32(first: number, second: number, length: number): number {
+/** The CRC32 of a first piece followed by a second one of `length` bytes (up to 2^53); unknown if one of them is. */
+export function combineCrc32(first: number, second: number, length: number): number
+export function combineCrc32(first: number | undefined, second: number | undefined, length: number): number | undefined
+export function combineCrc32(
+  first: number | undefined,
+  second: number | undefined,
+  length: number,
+): number | undefined {
+  if (first === undefined || second === undefined) return undefined
   let crc = first >>> 0
   for (let k = 0, rest = length; rest > 0; k++, rest = Math.floor(rest / 2)) if (rest % 2) crc = times(ZEROS[k]!, crc)
   return (crc ^ second) >>> 0

@@ -46,9 +46,12 @@ async function* asyncInARow(first: Chunks, second: Chunks): AsyncIterable<Uint8A
 }
 
 /** Length and CRC32 of segments in a row. */
-export function crcOf(segments: readonly { length: number; crc32: number }[]): { length: number; crc32: number } {
+export function crcOf(segments: readonly { length: number; crc32: number | undefined }[]): {
+  length: number
+  crc32: number | undefined
+} {
   let length = 0
-  let crc = 0
+  let crc: number | undefined = 0
   for (const segment of segments) {
     crc = combineCrc32(crc, segment.crc32, segment.length)
     length += segment.length

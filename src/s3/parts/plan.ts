@@ -57,6 +57,38 @@ function divisorNear(whole: number, wanted: number, least: number, most: number)
   return best
 }
 
+/**
+ * The size of the parts that follow those of another server.
+ *
+ * It is the size of the largest part there: some providers refuse parts of two sizes, and then all have this one. It
+ * is smaller if the bytes to come would else take fewer part numbers than were used there: a part that is left over
+ * behind the last one makes Ceph refuse the completion.
+ *
+ * @param length bytes of the upload; undefined while deferred
+ * @param listed all parts there, those behind a hole too
+ * @param kept how many of them count, their bytes, and the bytes of the tail after them
+ * @throws UploadError ERR_MAX_SIZE_EXCEEDED
+ */
+export function partSizeAfter(
+  limits: PartLimits,
+  length: number | undefined,
+  listed: readonly { partNumber: number; size: number }[],
+  kept: { parts: number; bytes: number; tail: number },
+): number {
+  if (length === kept.bytes) return limits.preferredPartSize
+  const rest = (length ?? limits.maxObjectSize) - kept.bytes
+  const numbers = limits.maxMultipartParts - kept.parts
+  const needed = Math.ceil(rest / numbers)
+  const leastForRest = length === undefined ? Math.min(needed, MOST_FOR_DEFERRED) : needed
+  // A tail is always less than a part.
+  const least = Math.max(limits.minPartSize, leastForRest, kept.tail + 1)
+  if (numbers <= 0 || least > limits.maxPartSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
+  const used = Math.max(0, ...listed.map(({ partNumber }) => partNumber)) - kept.parts
+  const wanted = Math.max(0, ...listed.map(({ size }) => size)) || limits.preferredPartSize
+  const leavesOne = length !== undefined && Math.ceil(rest / wanted) < used
+  return Math.min(Math.max(least, leavesOne ? Math.floor(rest / used) : wanted), limits.maxPartSize)
+}
+
 export interface SegmentPlan {
   /** The free slot to write. */
   slot: number

@@ -7,7 +7,7 @@
 export interface SentPart {
   /** Bytes. */
   length: number
-  crc32: number
+  crc32: number | undefined
 }
 
 export interface ConfirmedPart extends SentPart {

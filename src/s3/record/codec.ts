@@ -2,7 +2,7 @@
  * The record as JSON: tusd's FileInfo, so that operators and tools recognise it, plus one object of our own. Pure.
  * @module
  */
-import { type CommonRecord, encodeFileInfo, type FileInfo } from '../../store/file-info.js'
+import { type CommonRecord, encodeFileInfo, type FileInfo, joinedOf } from '../../store/file-info.js'
 import type { UploadRecord } from './record.js'
 
 const VERSION = 1
@@ -30,6 +30,7 @@ export function decodeRecord(text: string): UploadRecord | undefined {
     length: info.SizeIsDeferred ? undefined : info.Size,
     metadata: info.MetaData ?? {},
     offset: info.Offset,
+    joined: joinedOf(info),
   }
 }
 
@@ -39,7 +40,10 @@ const optional = {
   failure: undefined,
   uploadId: undefined,
   token: undefined,
+  base: undefined,
+  crc32: undefined,
   etag: undefined,
+  replaces: undefined,
   completedAt: undefined,
   expiresAt: undefined,
 }

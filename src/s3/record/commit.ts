@@ -5,6 +5,9 @@
 import { UploadError } from '../../errors.js'
 import { type Call, payloadOf } from '../call/call.js'
 import { asStoreFailure, means, S3Fault } from '../call/faults.js'
+import { adopt, type Reader } from '../foreign/adopt.js'
+import { recogniseInfo, type StoredInfo } from '../foreign/info.js'
+import type { Keys } from '../keys.js'
 import { decodeRecord, encodeRecord } from './codec.js'
 import { newNonce, type UploadRecord } from './record.js'
 import { checkTransition } from './transition.js'
@@ -14,6 +17,11 @@ export interface Committed {
   record: UploadRecord
   /** As S3 gave it: what the next swap must match. */
   etag: string
+  /**
+   * Another server wrote what stands there, and the record was made of it: it must be committed before any byte is
+   * stored, or the next reader would take a new part for one of that server's.
+   */
+  isForeign: boolean
 }
 
 /** A record is a few KiB; one that is larger is none of ours. */
@@ -23,12 +31,23 @@ const MAX_RECORD_BYTES = 1024 * 1024
 const READS = 3
 
 /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_CORRUPT · ERR_STORE_UNAVAILABLE */
-export async function readRecord(call: Call, key: string): Promise<Committed> {
+export async function readRecord(reader: Reader, keys: Keys): Promise<Committed> {
+  const { etag, ...info } = await readInfo(reader, keys.record)
+  const record = info.record
+  if (record) return { record, etag, isForeign: false }
+  const foreign = recogniseInfo(info, keys.id)
+  if (foreign) return { record: await adopt(reader, keys, foreign, etag), etag, isForeign: true }
+  throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${keys.record} is no record of an upload`) })
+}
+
+/** @returns what stands there, and the record that it is, if Holdfast wrote it */
+async function readInfo(
+  { call }: Reader,
+  key: string,
+): Promise<StoredInfo & { etag: string; record: UploadRecord | undefined }> {
   try {
-    const { etag, text } = await readText(call, key)
-    const record = decodeRecord(text)
-    if (!record) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${key} is no record of Holdfast`) })
-    return { record, etag }
+    const { text, ...read } = await readText(call, key)
+    return { ...read, text, record: decodeRecord(text) }
   } catch (error) {
     if (means(error, 'missing-object')) throw new UploadError('ERR_UPLOAD_NOT_FOUND', { cause: error })
     if (error instanceof UploadError) throw error
@@ -37,14 +56,14 @@ export async function readRecord(call: Call, key: string): Promise<Committed> {
 }
 
 /** The retries of a call end with the head of the answer; a body can break off after it. */
-async function readText(call: Call, key: string): Promise<{ etag: string; text: string }> {
+async function readText(call: Call, key: string): Promise<StoredInfo & { etag: string }> {
   for (let read = 1; ; read++) {
-    const { etag, length, body } = await call('getObject', { key })
+    const { etag, length, body, metadata, modified } = await call('getObject', { key })
     if (length > MAX_RECORD_BYTES) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${length} bytes`) })
     try {
       const chunks: Uint8Array[] = []
       for await (const chunk of body) chunks.push(chunk)
-      return { etag, text: Buffer.concat(chunks).toString('utf8') }
+      return { etag, metadata, modified, text: Buffer.concat(chunks).toString('utf8') }
     } catch (error) {
       if (read === READS) throw error
     }
@@ -63,12 +82,14 @@ const ROUNDS = 3
  * @throws UploadError ERR_CONFLICT if another writer committed; the caller must stop at once
  */
 export async function commitRecord(
-  call: Call,
-  key: string,
+  reader: Reader,
+  keys: Keys,
   before: Committed | undefined,
   changes: UploadRecord,
   storage: Record<string, string>,
 ): Promise<Committed> {
+  const { call } = reader
+  const key = keys.record
   const record = { ...changes, commit: newNonce() }
   checkTransition(before?.record, record)
   const bytes = Buffer.from(encodeRecord(record, storage))
@@ -83,10 +104,10 @@ export async function commitRecord(
         contentType: 'application/json',
         ...condition,
       })
-      return { record, etag }
+      return { record, etag, isForeign: false }
     } catch (error) {
       if (means(error, 'denied', 'refused')) throw asStoreFailure(error)
-      const now = await current(call, key)
+      const now = await current(reader, keys)
       if (now?.record.commit === record.commit) return now
       const untouched = now?.record.commit === before?.record.commit
       if (!untouched) throw new UploadError('ERR_CONFLICT', { cause: error })
@@ -95,8 +116,8 @@ export async function commitRecord(
   }
 }
 
-async function current(call: Call, key: string): Promise<Committed | undefined> {
-  return readRecord(call, key).catch((error) => {
+async function current(reader: Reader, keys: Keys): Promise<Committed | undefined> {
+  return readRecord(reader, keys).catch((error) => {
     if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
     throw error
   })

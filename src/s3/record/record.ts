@@ -4,15 +4,24 @@
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto'
+import type { Joined } from '../../store/file-info.js'
 import type { UploadInfo, UploadState } from '../../store/info.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
 export interface Segment {
   slot: number
-  /** Bytes of the upload in it; the object holds a nonce of NONCE_BYTES after them. */
+  /** Bytes of the upload in it; the object holds a nonce of NONCE_BYTES after them, unless another server wrote it. */
   length: number
   etag: string
-  crc32: number
+  /** Undefined for one that another server wrote. */
+  crc32: number | undefined
+}
+
+/** Parts that another server wrote, of whatever sizes. The grid begins after them. */
+export interface Base {
+  parts: number
+  /** Bytes of them. */
+  bytes: number
 }
 
 export interface UploadRecord {
@@ -31,7 +40,9 @@ export interface UploadRecord {
   uploadId: string | undefined
   /** Written into the metadata of the final object, so that it can be recognised after a lost answer. */
   token: string | undefined
-  /** Bytes of each part but the last; 0 until the first bytes came. */
+  /** Undefined unless another server began the upload and stored parts. */
+  base: Base | undefined
+  /** Bytes of each part after the base, but the last; 0 until the first bytes came. */
   partSize: number
   /** How many parts are committed. */
   parts: number
@@ -43,10 +54,20 @@ export interface UploadRecord {
   tail: Segment[]
   /** What each slot held when last known: its ETag, or null if it was never written. */
   slots: (string | null)[]
-  /** CRC32 of the bytes in the committed parts, or of the whole object; the tail's segments have their own. */
-  crc32: number
+  /**
+   * CRC32 of the bytes in the committed parts, or of the whole object; the tail's segments have their own. Undefined if
+   * another server wrote some of them.
+   */
+  crc32: number | undefined
   /** The final object, once it was stored; its length is then `offset`. */
   etag: string | undefined
+  /**
+   * ETag of the object (or null for none) that the completion of a multipart upload without a token replaces: another
+   * server created that multipart upload, so its object has no marks, and is told by not being the one of before.
+   */
+  replaces: string | null | undefined
+  /** What tusd says of concatenation; kept, not used. */
+  joined: Joined | undefined
   createdAt: number
   /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
   expiresAt: number | undefined

@@ -35,6 +35,10 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     after.state === 'open' || after.state === 'failed' || after.length === after.offset,
     'only an upload that has all its bytes is completed',
   )
+  rule(
+    after.state !== 'completing' || after.token !== undefined || after.replaces !== undefined,
+    'the object of a completion can be told from another',
+  )
   const slots = after.tail.map(({ slot }) => slot)
   rule(new Set(slots).size === slots.length, 'a slot holds one segment')
   if (!before) return
@@ -49,17 +53,24 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     before.uploadId === undefined || after.uploadId === before.uploadId || before.parts === 0,
     'parts stay where they are',
   )
+  rule(
+    before.base?.parts === after.base?.parts && before.base?.bytes === after.base?.bytes,
+    'what another server stored stays',
+  )
   rule(before.parts === 0 || after.partSize === before.partSize, 'the grid of an upload is fixed with its first part')
 }
 
 /** All bytes of the upload that the store holds under names of the record. */
 function storedBytes(record: UploadRecord): number {
   // An upload that fits into one part has neither parts nor a tail in the end: its bytes are the object.
-  if (record.etag !== undefined && record.uploadId === undefined) return record.offset
-  const onGrid = record.parts * record.partSize
-  const isEmpty = record.parts === 1 && record.length === 0
-  const partsFit = record.partBytes <= onGrid && (isEmpty || record.partBytes > onGrid - record.partSize)
-  if (record.parts > 0 && !partsFit) return Number.NaN
-  if (record.parts === 0 && record.partBytes !== 0) return Number.NaN
+  if (record.etag !== undefined && record.parts === 0) return record.offset
+  // Parts of another server have the sizes that they have.
+  const parts = record.parts - (record.base?.parts ?? 0)
+  const partBytes = record.partBytes - (record.base?.bytes ?? 0)
+  const onGrid = parts * record.partSize
+  const isEmpty = parts === 1 && record.length === 0
+  const partsFit = partBytes <= onGrid && (isEmpty || partBytes > onGrid - record.partSize)
+  if (parts > 0 && !partsFit) return Number.NaN
+  if (parts < 0 || (parts === 0 && partBytes !== 0)) return Number.NaN
   return record.partBytes + tailLength(record.tail)
 }
