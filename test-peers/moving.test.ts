@@ -1,5 +1,6 @@
-/** Uploads that tusd left in the bucket. */
+/** Uploads that tusd and @tus/s3-store left in the bucket, with parts as S3 wants them. */
 import { describeMoving } from '../test/support/moving.js'
+import { startTusNode } from '../test/support/peers.js'
 import { type Major, startTusd, TUSD } from './tusd.js'
 
 const MiB = 1024 * 1024
@@ -19,4 +20,8 @@ for (const major of [1, 2] as const satisfies Major[]) {
     },
     /^two parts and a tail$|^a small one$|aborted/,
   )
+}
+
+for (const major of [1, 2] as const) {
+  describeMoving({ name: `@tus/s3-store ${major}`, sizes, start: (bucket) => startTusNode(major, bucket, sizes) })
 }

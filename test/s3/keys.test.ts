@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isUsableId, keysOf, prefixes } from '../../src/s3/keys.js'
+import { isUsableId, keysOf, objectIdsOf, prefixes } from '../../src/s3/keys.js'
 
 const names = (objectPrefix?: string, metadataObjectPrefix?: string): string[] => {
   const keys = keysOf(prefixes(objectPrefix, metadataObjectPrefix), 'id')
@@ -36,4 +36,23 @@ const bad = [
 ]
 for (const id of bad) {
   test(`refused ID: ${JSON.stringify(id).slice(0, 20)}`, () => assert.equal(isUsableId(id, prefixes()), false))
+}
+
+/** ID, what its names may begin with. */
+const divided: [string, string[]][] = [
+  ['a', ['a']],
+  ['a+b', ['a', 'a+b']],
+  ['a+b+c', ['a+b', 'a', 'a+b+c']],
+  ['in/a+2~b', ['in/a', 'in/a+2~b']],
+  ['a+b/', ['a']],
+  ['a+%', ['a']],
+  ['+b', ['+b']],
+  ['a+', ['a+']],
+  ['../a+b', []],
+  ['a.info+b', ['a.info+b']],
+]
+for (const [id, expected] of divided) {
+  test(`the names of ${id} begin with ${expected.join(' or ') || 'nothing usable'}`, () => {
+    assert.deepEqual(objectIdsOf(id, prefixes()), expected)
+  })
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UploadError } from '../../../src/errors.js'
-import type { Call } from '../../../src/s3/call/call.js'
+import type { Reader } from '../../../src/s3/foreign/adopt.js'
+import { keysOf, prefixes } from '../../../src/s3/keys.js'
 import { encodeRecord } from '../../../src/s3/record/codec.js'
 import { readRecord } from '../../../src/s3/record/commit.js'
 import type { UploadRecord } from '../../../src/s3/record/record.js'
@@ -17,6 +18,7 @@ const record: UploadRecord = {
   offset: 0,
   uploadId: undefined,
   token: undefined,
+  base: undefined,
   partSize: 0,
   parts: 0,
   partBytes: 0,
@@ -25,14 +27,17 @@ const record: UploadRecord = {
   slots: [],
   crc32: 0,
   etag: undefined,
+  replaces: undefined,
+  joined: undefined,
   createdAt: 1,
   expiresAt: undefined,
   completedAt: undefined,
 }
+const keys = keysOf(prefixes(), 'a')
 const text = Buffer.from(encodeRecord(record, {}))
 
 /** Answers GetObject, but the first bodies break off in the middle. */
-function breaking(times: number): { call: Call; asked: () => number } {
+function breaking(times: number): { reader: Reader; asked: () => number } {
   let asked = 0
   const call = async () => {
     const breaks = asked++ < times
@@ -43,19 +48,19 @@ function breaking(times: number): { call: Call; asked: () => number } {
     }
     return { etag: '"e"', length: text.length, body: body() }
   }
-  return { call: call as unknown as Call, asked: () => asked }
+  return { reader: { call } as unknown as Reader, asked: () => asked }
 }
 
 test('a record whose body broke off on the way is read again', async () => {
-  const { call, asked } = breaking(2)
-  assert.deepEqual((await readRecord(call, 'a.info')).record, record)
+  const { reader, asked } = breaking(2)
+  assert.deepEqual((await readRecord(reader, keys)).record, record)
   assert.equal(asked(), 3)
 })
 
 test('a record whose body breaks off again and again is a store that is not available', async () => {
-  const { call, asked } = breaking(Number.POSITIVE_INFINITY)
+  const { reader, asked } = breaking(Number.POSITIVE_INFINITY)
   await assert.rejects(
-    readRecord(call, 'a.info'),
+    readRecord(reader, keys),
     (error) => error instanceof UploadError && error.code === 'ERR_STORE_UNAVAILABLE',
   )
   assert.equal(asked(), 3, 'in the end it is told')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRecord, encodeRecord } from '../../../src/s3/record/codec.js'
-import { chainEtag, type UploadRecord } from '../../../src/s3/record/record.js'
+import { chainEtag, type Segment, type UploadRecord } from '../../../src/s3/record/record.js'
 import { checkTransition } from '../../../src/s3/record/transition.js'
 
 const before: UploadRecord = {
@@ -31,6 +31,20 @@ const before: UploadRecord = {
   completedAt: undefined,
 }
 
+const whole: Partial<UploadRecord> = { length: 25, parts: 3, partBytes: 25, tail: [], state: 'completing' }
+
+/** Three parts of another server, of several sizes, and one of the grid. */
+const adopted: UploadRecord = {
+  ...before,
+  token: undefined,
+  base: { parts: 3, bytes: 37 },
+  parts: 4,
+  partBytes: 47,
+  offset: 52,
+  crc32: undefined,
+  tail: [{ slot: 0, length: 5, etag: '"t"', crc32: undefined }],
+}
+
 /** Rule, change that breaks it (on top of a fresh nonce), what the refusal says. */
 const refused: [string, Partial<UploadRecord>, RegExp][] = [
   ['an offset never goes back', { offset: 20, tail: [] }, /never goes back/],
@@ -51,6 +65,8 @@ const refused: [string, Partial<UploadRecord>, RegExp][] = [
   ['a complete upload has an object', { state: 'complete', length: 25 }, /object/],
   ['a slot holds one segment', { tail: [...before.tail, ...before.tail], offset: 30 }, /one segment/],
   ['the length is not passed', { parts: 10, partBytes: 100, offset: 105 }, /pass the length/],
+  ['the object of a completion can be recognised', { ...whole, token: undefined }, /told from another/],
+  ['the base stays', { base: { parts: 1, bytes: 10 } }, /another server stored/],
   ['another upload is not overwritten', { id: 'b' }, /keeps its ID/],
 ]
 for (const [rule, change, message] of refused) {
@@ -64,6 +80,12 @@ const allowed: [string, UploadRecord, Partial<UploadRecord>][] = [
   ['a longer tail', before, { tail: [...before.tail, { slot: 1, length: 3, etag: '', crc32: 0 }], offset: 28 }],
   ['a merged tail', before, { tail: [{ slot: 1, length: 5, etag: '', crc32: 0 }] }],
   ['a last part that is short', { ...before, length: 25 }, { parts: 3, partBytes: 25, tail: [], state: 'completing' }],
+  ['the grid begins after the base', adopted, { parts: 5, partBytes: 57, offset: 57, tail: [] }],
+  [
+    'without marks, the object of before is known',
+    { ...adopted, length: 52 },
+    { parts: 5, partBytes: 52, tail: [], state: 'completing', replaces: null },
+  ],
   ['a termination', before, { state: 'failed', failure: 'terminated' }],
   [
     'one object of all bytes',
@@ -82,6 +104,12 @@ for (const [rule, from, change] of allowed) {
   test(`allowed: ${rule}`, () => checkTransition(from, { ...from, commit: 'c2', ...change }))
 }
 
+test('refused: parts after the base that are not on the grid', () => {
+  const next = { ...adopted, commit: 'c2' }
+  assert.throws(() => checkTransition(adopted, { ...next, parts: 5, partBytes: 60, offset: 65 }), /bytes of the parts/)
+  assert.throws(() => checkTransition(undefined, { ...next, base: { parts: 5, bytes: 47 } }), /bytes of the parts/)
+})
+
 test('states only go forward', () => {
   const complete = { ...before, length: 25, parts: 3, partBytes: 25, tail: [], state: 'complete', etag: '"e"' } as const
   const next = { ...complete, tail: [...complete.tail], slots: [...complete.slots], commit: 'c2' }
@@ -90,8 +118,17 @@ test('states only go forward', () => {
   assert.throws(() => checkTransition(failed, { ...next, state: 'complete' }), /earlier one/)
 })
 
+/** JSON has no undefined, and a segment no field for it. */
+const withoutUnknown = (record: UploadRecord): UploadRecord => ({
+  ...record,
+  tail: record.tail.map(({ slot, length, etag }) => ({ slot, length, etag }) as Segment),
+})
+
 test('a record comes back from JSON as it went in', () => {
   assert.deepEqual(decodeRecord(encodeRecord(before, {})), before)
+  assert.deepEqual(decodeRecord(encodeRecord(withoutUnknown(adopted), {})), withoutUnknown(adopted))
+  const joined = { ...before, joined: { isPartial: true, isFinal: false, partialUploads: null } }
+  assert.deepEqual(decodeRecord(encodeRecord(joined, {})), joined)
   const deferred = { ...before, length: undefined }
   assert.deepEqual(decodeRecord(encodeRecord(deferred, {})), deferred)
 })
