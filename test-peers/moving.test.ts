@@ -15,7 +15,7 @@ for (const major of [1, 2] as const satisfies Major[]) {
     {
       name: `${name} with a prefix`,
       sizes,
-      prefixes: { objectPrefix: 'in/uploads' },
+      prefixes: { objectPrefix: 'in/uploads/' },
       start: (bucket) => startTusd(major, bucket, [...partSize, '-s3-object-prefix', 'in/uploads']),
     },
     /^two parts and a tail$|^a small one$|aborted/,

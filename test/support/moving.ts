@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { S3StoreOptions } from '../../src/s3/index.js'
+import type { Quirks } from '../../src/testing/bucket/index.js'
 import { metadataOf } from './metadata.js'
 import {
   ABORTED,
@@ -30,12 +31,17 @@ export interface Mover {
   start(bucket: OpenBucket): Promise<Peer>
   /** As the peer has them. */
   prefixes?: Pick<S3StoreOptions, 'objectPrefix' | 'metadataObjectPrefix'>
+  /** How the bucket differs from S3. */
+  quirks?: Quirks
   /** It sends one part after the other, so that it leaves no holes. */
   inOrder?: boolean
 }
 
 /** Starts the peer, leaves each upload, stops the peer, and looks at them by Holdfast over the same bucket. */
-export function describeMoving({ name, sizes, start, prefixes = {}, inOrder = false }: Mover, only?: RegExp): void {
+export function describeMoving(
+  { name, sizes, start, prefixes = {}, quirks = {}, inOrder = false }: Mover,
+  only?: RegExp,
+): void {
   describe(`from ${name}`, () => {
     let bucket: OpenBucket
     let node: Node
@@ -45,7 +51,7 @@ export function describeMoving({ name, sizes, start, prefixes = {}, inOrder = fa
       states.filter(([state]) => (only?.test(state) ?? true) && !(inOrder && state.startsWith('a hole')))
 
     before(async () => {
-      bucket = await openBucket({ minPartSize: sizes.minPart })
+      bucket = await openBucket({ minPartSize: sizes.minPart, quirks })
       const peer = await start(bucket)
       try {
         for (const [state, leave] of chosen([...UNFINISHED, ...FINISHED, UNCOMPLETED, ABORTED])) {
@@ -101,7 +107,8 @@ export function describeMoving({ name, sizes, start, prefixes = {}, inOrder = fa
     for (const [state] of chosen(UNFINISHED)) {
       test(`unfinished, ${state}: it goes on where its contiguous bytes end`, async () => {
         const upload = left.get(state)!
-        const { id, bytes, offset } = upload
+        const { id, bytes, offset, told } = upload
+        if (!state.startsWith('a hole')) assert.equal(offset, told, 'the client goes on where it was')
         const first = await head(urlOf(id))
         assert.equal(first.status, 200)
         assert.equal(first.headers.get('Upload-Offset'), String(offset))

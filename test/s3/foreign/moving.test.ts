@@ -13,3 +13,24 @@ describeMoving(
   { name: '@tus/s3-store 1', sizes, start: (bucket) => startTusNode(1, bucket, sizes) },
   /^two parts and a tail$|^several parts$/,
 )
+
+// Parts behind a hole are overwritten, or such a provider refuses the completion.
+describeMoving(
+  {
+    name: '@tus/s3-store 2 on Ceph',
+    sizes,
+    quirks: { namesAllParts: true, emptyCompleteEtag: true, missingUpload: 'NoSuchKey' },
+    start: (bucket) => startTusNode(2, bucket, sizes),
+  },
+  /^a hole|^two parts and a tail$|^a small one$|aborted/,
+)
+// The parts to come have the size of those that are there.
+describeMoving(
+  {
+    name: '@tus/s3-store 2 on Cloudflare R2',
+    sizes,
+    quirks: { uniformParts: true, opaqueEtags: true },
+    start: (bucket) => startTusNode(2, bucket, sizes),
+  },
+  /^a hole|^two parts and a tail$|aborted/,
+)
