@@ -38,7 +38,7 @@ export interface Create {
   /** The body's own length, if the request says so and carries one. */
   bodyLength: number | undefined
   /** Nothing of the body counts unless it has this checksum. */
-  checksum?: Checksum | undefined
+  checksum: Checksum | undefined
   completes: Completion
 }
 
@@ -50,7 +50,7 @@ export interface Append {
   length: number | undefined
   bodyLength: number | undefined
   /** Nothing of the body counts unless it has this checksum. */
-  checksum?: Checksum | undefined
+  checksum: Checksum | undefined
   completes: Completion
 }
 

@@ -24,6 +24,7 @@ const append: Append = {
   offset: 40,
   length: undefined,
   bodyLength: undefined,
+  checksum: undefined,
   completes: 'at-length',
 }
 const create: Create = {
@@ -33,6 +34,7 @@ const create: Create = {
   metadataField: undefined,
   withBody: true,
   bodyLength: undefined,
+  checksum: undefined,
   completes: 'at-length',
 }
 const fails = (code: FailureCode) => (error: unknown) => {

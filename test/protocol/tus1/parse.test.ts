@@ -22,6 +22,7 @@ const created = {
   metadataField: undefined,
   withBody: false,
   bodyLength: undefined,
+  checksum: undefined,
   completes: 'at-length',
 } as const
 const appended = {
@@ -30,6 +31,7 @@ const appended = {
   offset: 5,
   length: undefined,
   bodyLength: undefined,
+  checksum: undefined,
   completes: 'at-length',
 } as const
 
@@ -232,6 +234,13 @@ const appends: Row[] = [
       'ERR_INVALID_CHECKSUM',
     ],
   ),
+  [
+    'PATCH with a checksum',
+    'PATCH',
+    'x',
+    { ...patch, 'upload-checksum': `SHA1 ${SHA1}` },
+    { ...appended, checksum: { algorithm: 'sha1', digest: Buffer.from(SHA1, 'base64') } },
+  ],
   [
     'PATCH: an unknown algorithm in Upload-Checksum',
     'PATCH',
