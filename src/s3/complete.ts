@@ -6,7 +6,7 @@
 import { UploadError } from '../errors.js'
 import type { Payload } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
-import { SLOTS } from './keys.js'
+import { abortStrays, deleteSlots } from './clean-up.js'
 import { headObject, listParts } from './look.js'
 import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
 import { chainEtag, newNonce, type UploadRecord } from './record/record.js'
@@ -26,14 +26,12 @@ export async function putWhole(upload: S3Upload, body: Payload, partSize: number
   if (etag === undefined) return false
   const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32, tail: [], partSize }
   const { now } = upload.context
-  const { tail, slots } = upload.record
-  if (tail.length === 0 && slots.every((etag) => etag === null)) {
+  const hasSlots = upload.inherited || upload.record.slots.some((etag) => etag !== null)
+  if (!hasSlots && !upload.mayHaveStrays) {
     await upload.commit({ ...whole, state: 'complete', completedAt: now() })
-    // Only now: until then another process may commit one of these slots.
-    await deleteSlots(upload)
     return true
   }
-  // Slots are deleted once no record can name them any more, and before the last commit, so that none is forgotten.
+  // What is left behind goes once no record can name it any more, and before the last commit, so that none is forgotten.
   await upload.commit({ ...whole, state: 'completing' })
   await complete(upload)
   return true
@@ -61,11 +59,14 @@ export async function replacedBy({ context, keys, record }: S3Upload): Promise<P
 
 /** Drives a `completing` upload to `complete`. @throws UploadError */
 export async function complete(upload: S3Upload): Promise<void> {
+  // Before the object is made: a server was seen that removes the object of a key whose multipart upload is aborted.
+  const hasStrays = !(await abortStrays(upload))
   const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
   if (etag === undefined) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error('nothing to complete') })
-  await deleteSlots(upload)
+  const hasSlots = !(await deleteSlots(upload))
+  const leftovers = hasStrays || hasSlots || undefined
   try {
-    await upload.commit({ state: 'complete', etag, completedAt: upload.context.now() })
+    await upload.commit({ state: 'complete', etag, completedAt: upload.context.now(), leftovers })
   } catch (error) {
     // Several may drive the same completion; one of them commits it.
     await upload.refresh()
@@ -129,14 +130,4 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
 /** Whether S3 says, when asked about its parts, that the multipart upload is not there. */
 export async function isDropped({ context, keys, record }: S3Upload): Promise<boolean> {
   return (await listParts(context.call, keys.object, record.uploadId!, record.offset)) === undefined
-}
-
-/** The slots are named by no record now. A failure here costs some bytes of storage, not the upload. */
-async function deleteSlots(upload: S3Upload): Promise<void> {
-  const { context, keys, record, inherited } = upload
-  const used = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => inherited || record.slots[slot])
-  if (used.length === 0) return
-  await context.call('deleteObjects', { keys: used.map(keys.slot) }).catch((error) => {
-    context.logger.warn({ upload: record.id, error: String(error) }, 'tail slots of a finished upload were not deleted')
-  })
 }

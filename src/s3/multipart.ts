@@ -6,6 +6,9 @@ import { objectHead } from './object-head.js'
 import { newNonce, type UploadRecord } from './record/record.js'
 import type { S3Upload } from './upload.js'
 
+const YES = (): boolean => true
+const NO = (): boolean => false
+
 export class Multipart {
   readonly #upload: S3Upload
   #opening: Promise<string> | undefined
@@ -42,7 +45,8 @@ export class Multipart {
   async abandon(): Promise<void> {
     if (!this.isUncommitted) return
     const mayBeNamed = this.#isOffered && (await this.#upload.mayName(this.#created?.uploadId).catch(() => true))
-    if (!mayBeNamed) await this.#upload.abortMultipart(this.#created?.uploadId).catch(() => undefined)
+    const isAborted = !mayBeNamed && (await this.#upload.abortMultipart(this.#created?.uploadId).then(YES, NO))
+    if (!isAborted) this.#upload.mayHaveStrays = true
   }
 
   async #open(): Promise<string> {
@@ -50,7 +54,13 @@ export class Multipart {
     if (record.uploadId !== undefined) return record.uploadId
     const token = newNonce()
     const head = objectHead(record.id, record.metadata, token)
-    const { uploadId, expiresAt } = await context.call('createMultipartUpload', { key: keys.object, ...head })
+    const { uploadId, expiresAt, mayHaveTwin } = await context
+      .call('createMultipartUpload', { key: keys.object, ...head })
+      .catch((error) => {
+        this.#upload.mayHaveStrays = true
+        throw error
+      })
+    if (mayHaveTwin) this.#upload.mayHaveStrays = true
     const { multipartExpiry } = context.provider
     const dropped = multipartExpiry === undefined ? undefined : context.now() + multipartExpiry
     this.#created = { uploadId, token, expiresAt: expiresAt ?? dropped }

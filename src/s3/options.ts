@@ -64,6 +64,11 @@ export interface S3StoreOptions {
   capabilities?: Partial<Capabilities> | undefined
   /** Milliseconds without progress after which one try of a request to S3 is given up. Default: 30,000. */
   requestTimeout?: number | undefined
+  /**
+   * Milliseconds that S3 has for one CompleteMultipartUpload, which may take it minutes. Afterwards the object tells whether
+   * it was done, and else it is tried again. Default: 300,000.
+   */
+  completeTimeout?: number | undefined
   /** Tries of one request to S3, the first included. Default: 4. */
   maxAttempts?: number | undefined
   /** Milliseconds between two commits of one long append. Default: 1,000. */
@@ -85,6 +90,7 @@ export const DEFAULTS = {
   bufferMemory: 256 * MiB,
   disableContentHashes: false,
   requestTimeout: 30_000,
+  completeTimeout: 300_000,
   maxAttempts: 4,
   commitInterval: 1_000,
   logger: { warn: () => undefined } as StoreLogger,
@@ -141,5 +147,6 @@ const COUNTS = [
   'concurrentPartUploads',
   'bufferMemory',
   'requestTimeout',
+  'completeTimeout',
   'maxAttempts',
 ] as const

@@ -26,7 +26,7 @@ export interface ServiceCall {
 /** @param provider read at each call; may be completed later */
 export function composeCall(options: ResolvedOptions, provider: Capabilities): ServiceCall {
   const { service, bucket, requestTimeout, disableContentHashes, concurrentPartUploads, maxAttempts, logger } = options
-  const control = sdkCall(service, bucket, requestTimeout)
+  const control = sdkCall(service, bucket, options)
   const direct = isSdkClient(service)
     ? directPlane(service, { bucket, idleTimeout: requestTimeout, disableContentHashes })
     : undefined

@@ -6,6 +6,7 @@
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
 import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
+import { removeLeftovers } from './clean-up.js'
 import type { S3Context } from './context.js'
 import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes, SLOTS } from './keys.js'
 import { checkMetadata } from './object-head.js'
@@ -104,6 +105,7 @@ export class S3Store implements Store {
     const isKnown = isGood && remembered.version === committed.etag
     const opened = isKnown ? remembered : new S3Upload(this.#context, keys, committed.record, committed)
     await opened.settleExpiry()
+    await removeLeftovers(opened)
     return this.#remember(opened)
   }
 
@@ -170,5 +172,6 @@ function newRecord(upload: NewUpload, now: number): UploadRecord {
     createdAt: now,
     expiresAt: undefined,
     completedAt: undefined,
+    leftovers: undefined,
   }
 }

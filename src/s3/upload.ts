@@ -7,6 +7,7 @@ import type { UploadInfo } from '../store/info.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
+import { removeAll } from './clean-up.js'
 import { complete } from './complete.js'
 import type { S3Context } from './context.js'
 import { type Keys, SLOTS } from './keys.js'
@@ -29,6 +30,8 @@ export class S3Upload implements UploadHandle {
   tailBytes: MemoryBytes | undefined
   /** Somebody else may have written slots or parts that no record tells of: more is cleaned up in the end. */
   inherited: boolean
+  /** This process may have made multipart uploads that no record names. */
+  mayHaveStrays = false
   /** A commit failed, so what is remembered may be out of date. */
   isStale = false
 
@@ -199,14 +202,7 @@ export class S3Upload implements UploadHandle {
   /** `failed` is committed first: it fences other writers, and a crash in between leaves nothing that looks alive. */
   async terminate(): Promise<void> {
     if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure: 'The upload was terminated.' })
-    const { call } = this.context
-    try {
-      await this.abortMultipart(this.record.uploadId)
-      await this.#deleteBytes([this.keys.object])
-      await call('deleteObjects', { keys: [this.keys.record] })
-    } catch (error) {
-      throw asStoreFailure(error)
-    }
+    await removeAll(this)
     this.forgetTail()
   }
 

@@ -54,7 +54,13 @@ export interface Operations {
   deleteObjects: [{ keys: string[] }, undefined]
   createMultipartUpload: [
     { key: string; contentType: string | undefined; metadata: Record<string, string> },
-    { uploadId: string /** Milliseconds since the epoch: when the provider's rules drop it. */; expiresAt?: number },
+    {
+      uploadId: string
+      /** Milliseconds since the epoch: when the provider's rules drop it. */
+      expiresAt?: number
+      /** An earlier try may have made another one unheard. */
+      mayHaveTwin?: boolean
+    },
   ]
   uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, { etag: string }]
   completeMultipartUpload: [
@@ -62,6 +68,8 @@ export interface Operations {
     { etag: string },
   ]
   abortMultipartUpload: [{ key: string; uploadId: string }, undefined]
+  /** Unfinished multipart uploads of exactly this key; at most the first thousand. */
+  listMultipartUploads: [{ key: string }, { uploadIds: string[] }]
   listParts: [
     { key: string; uploadId: string; after: number },
     { parts: ListedPart[] /** Where the next page starts; undefined at the end. */; next: number | undefined },

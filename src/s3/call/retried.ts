@@ -40,7 +40,8 @@ export function retried(call: Call, options: RetryOptions, provider?: Pick<Capab
     const attempts = Math.min(options.attempts, MOST_ATTEMPTS[name] ?? Number.POSITIVE_INFINITY)
     for (let attempt = 1; ; attempt++) {
       try {
-        return await call(name, input, signal)
+        const output = await call(name, input, signal)
+        return name === 'createMultipartUpload' && attempt > 1 ? { ...output, mayHaveTwin: true } : output
       } catch (error) {
         const worthIt = error instanceof S3Fault && isWorthRetrying(error)
         if (!worthIt || attempt >= attempts || signal?.aborted) throw error

@@ -11,6 +11,7 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListPartsCommand,
   PutObjectCommand,
   type S3,
@@ -32,6 +33,7 @@ const COMMANDS = {
   uploadPart: UploadPartCommand,
   completeMultipartUpload: CompleteMultipartUploadCommand,
   abortMultipartUpload: AbortMultipartUploadCommand,
+  listMultipartUploads: ListMultipartUploadsCommand,
   listParts: ListPartsCommand,
 }
 
@@ -42,9 +44,6 @@ export type S3Api = Pick<S3, OperationName | 'deleteObject'>
 export type Service = S3Client | S3Api
 
 export const isSdkClient = (service: Service): service is S3Client => service instanceof S3Client
-
-/** Milliseconds after which an unanswered request is given up. Completing may take S3 minutes. */
-const COMPLETE_TIMEOUT = 5 * 60_000
 
 type Raw = (
   name: keyof typeof COMMANDS,
@@ -65,20 +64,27 @@ function rawOf(service: Service): Raw {
   }
 }
 
-/** A Call through the service. @param timeout milliseconds for one try, but for CompleteMultipartUpload */
-export function sdkCall(service: Service, bucket: string, timeout: number): Call {
+/** Milliseconds for one try of a request. */
+export interface Timeouts {
+  requestTimeout: number
+  completeTimeout: number
+}
+
+/** A Call through the service. */
+export function sdkCall(service: Service, bucket: string, timeouts: Timeouts): Call {
   const raw = rawOf(service)
   return async (name, input, signal) => {
     // Not AbortSignal.timeout(): it would also cut the body of a GetObject that is read for longer.
     const abort = new AbortController()
     const giveUp = (): void => abort.abort()
-    const timer = setTimeout(giveUp, name === 'completeMultipartUpload' ? COMPLETE_TIMEOUT : timeout)
+    const timeout = name === 'completeMultipartUpload' ? timeouts.completeTimeout : timeouts.requestTimeout
+    const timer = setTimeout(giveUp, timeout)
     signal?.addEventListener('abort', giveUp, { once: true })
     try {
       const body = 'body' in input ? await joined(input.body as Payload) : undefined
       const send = name === 'deleteObjects' ? deletingOneByOne(raw) : raw
       const output = await send(name, { Bucket: bucket, ...inputOf(name, input), ...body }, abort.signal)
-      return outputOf(name, output, timeout) as never
+      return outputOf(name, input, output, timeout) as never
     } catch (error) {
       throw asFault(name, error)
     } finally {
@@ -144,6 +150,8 @@ function inputOf(name: OperationName, input: Operations[OperationName][0]): Reco
       Operations['listParts'][0]
   >
   if (name === 'deleteObjects') return { Delete: { Objects: all.keys!.map((Key) => ({ Key })), Quiet: true } }
+  // The keys come in order, so that those of the key itself come first.
+  if (name === 'listMultipartUploads') return { Prefix: all.key }
   return {
     Key: all.key,
     Range: all.range,
@@ -162,7 +170,7 @@ function inputOf(name: OperationName, input: Operations[OperationName][0]): Reco
 
 /** The SDK's names to ours. */
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's outputs, read field by field
-function outputOf(name: OperationName, output: any, timeout: number): unknown {
+function outputOf(name: OperationName, input: object, output: any, timeout: number): unknown {
   switch (name) {
     case 'deleteObjects': {
       const failed = output.Errors?.[0]
@@ -171,6 +179,13 @@ function outputOf(name: OperationName, output: any, timeout: number): unknown {
     }
     case 'createMultipartUpload':
       return { uploadId: output.UploadId, expiresAt: output.AbortDate?.getTime() }
+    case 'listMultipartUploads': {
+      const { key } = input as Operations['listMultipartUploads'][0]
+      // biome-ignore lint/suspicious/noExplicitAny: see above
+      const mine = (output.Uploads ?? []).filter((one: any) => one.Key === key)
+      // biome-ignore lint/suspicious/noExplicitAny: see above
+      return { uploadIds: mine.map((one: any) => one.UploadId) }
+    }
     case 'listParts':
       return {
         // biome-ignore lint/suspicious/noExplicitAny: see above

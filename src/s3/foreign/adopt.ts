@@ -111,5 +111,6 @@ function blankRecord(info: ForeignInfo, commit: string, multipartExpiry: number 
     createdAt,
     expiresAt: multipartExpiry === undefined ? undefined : createdAt + multipartExpiry,
     completedAt: undefined,
+    leftovers: undefined,
   }
 }

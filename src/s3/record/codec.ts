@@ -46,6 +46,7 @@ const optional = {
   replaces: undefined,
   completedAt: undefined,
   expiresAt: undefined,
+  leftovers: undefined,
 }
 
 function parse(text: string): Info | undefined {

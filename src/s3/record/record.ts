@@ -72,6 +72,8 @@ export interface UploadRecord {
   /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
   expiresAt: number | undefined
   completedAt: number | undefined
+  /** Slots or multipart uploads could not be removed when the upload was completed; whoever opens it tries again. */
+  leftovers: boolean | undefined
 }
 
 export const newNonce = (): string => randomBytes(16).toString('hex')

@@ -26,7 +26,7 @@ async function open(context: TestContext, quirks: Quirks = {}): Promise<OpenBuck
 function callOf(context: TestContext, bucket: OpenBucket): Call {
   const plane = directPlane(bucket.client, { bucket: BUCKET, idleTimeout: 5_000, disableContentHashes: false })
   context.after(() => plane.close())
-  const control = sdkCall(bucket.client, BUCKET, 5_000)
+  const control = sdkCall(bucket.client, BUCKET, { requestTimeout: 5_000, completeTimeout: 5_000 })
   return (name, input, signal) =>
     name === 'putObject'
       ? (plane.send(name, input as Operations['putObject'][0], signal) as never)

@@ -32,6 +32,7 @@ const record: UploadRecord = {
   createdAt: 1,
   expiresAt: undefined,
   completedAt: undefined,
+  leftovers: undefined,
 }
 const keys = keysOf(prefixes(), 'a')
 const text = Buffer.from(encodeRecord(record, {}))

@@ -29,6 +29,7 @@ const before: UploadRecord = {
   createdAt: 1,
   expiresAt: undefined,
   completedAt: undefined,
+  leftovers: undefined,
 }
 
 const whole: Partial<UploadRecord> = { length: 25, parts: 3, partBytes: 25, tail: [], state: 'completing' }

@@ -1,0 +1,95 @@
+/**
+ * What an upload may leave in the bucket besides its object and its record: tail slots, and multipart uploads that no
+ * record names, of writers that died or whose CreateMultipartUpload was answered to nobody. Removed once the upload takes
+ * no more bytes, so that no commit can name any of it.
+ * @module
+ */
+import { asStoreFailure, means } from './call/faults.js'
+import type { S3Context } from './context.js'
+import { SLOTS } from './keys.js'
+import type { S3Upload } from './upload.js'
+
+/** All that any writer may have left. */
+const ALL_SLOTS = Array.from({ length: SLOTS }, (_, slot) => slot)
+
+/**
+ * Deletes the slots of an upload that has all its bytes elsewhere. A failure here costs some bytes of storage, not the
+ * upload.
+ * @returns whether nothing is left
+ */
+export async function deleteSlots(upload: S3Upload): Promise<boolean> {
+  const { context, keys, record, inherited } = upload
+  const used = ALL_SLOTS.filter((slot) => inherited || record.leftovers || record.slots[slot])
+  if (used.length === 0) return true
+  return isDone(upload, 'deleting tail slots', () => context.call('deleteObjects', { keys: used.map(keys.slot) }))
+}
+
+/**
+ * Aborts the multipart uploads of this key that the record does not name, if there may be any.
+ * @returns whether nothing is left
+ */
+export async function abortStrays(upload: S3Upload): Promise<boolean> {
+  const { length, uploadId } = upload.record
+  // Who fits into the smallest part never had a multipart upload.
+  const isSmall = uploadId === undefined && length !== undefined && length <= upload.context.limits.minPartSize
+  const mayHaveStrays = upload.mayHaveStrays || upload.record.leftovers || (upload.inherited && !isSmall)
+  if (!mayHaveStrays) return true
+  return isDone(upload, 'aborting multipart uploads that no record names', () => abortAllBut(upload, uploadId))
+}
+
+async function abortAllBut(upload: S3Upload, kept: string | undefined): Promise<void> {
+  const { context, keys } = upload
+  try {
+    const { uploadIds } = await context.call('listMultipartUploads', { key: keys.object })
+    for (const uploadId of uploadIds) if (uploadId !== kept) await upload.abortMultipart(uploadId)
+  } catch (error) {
+    if (!means(error, 'denied', 'refused')) throw error
+    sayOnce(context)
+  }
+}
+
+const told = new WeakSet<S3Context>()
+
+/** Not an error: a lifecycle rule does it, too. */
+function sayOnce(context: S3Context): void {
+  if (told.has(context)) return
+  told.add(context)
+  context.logger.warn(
+    { permission: 's3:ListBucketMultipartUploads' },
+    'multipart uploads that crashed writers left cannot be found; a lifecycle rule can remove them',
+  )
+}
+
+async function isDone({ context, record }: S3Upload, what: string, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    context.logger.warn({ upload: record.id, error: String(error) }, `${what} failed; it is tried again later`)
+    return false
+  }
+}
+
+/** Tries again what failed when the upload was completed. */
+export async function removeLeftovers(upload: S3Upload): Promise<void> {
+  if (upload.record.state !== 'complete' || !upload.record.leftovers) return
+  if ((await abortStrays(upload)) && (await deleteSlots(upload))) {
+    await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
+  }
+}
+
+/**
+ * Removes all bytes of an upload that was terminated; the record goes last, so that whoever repeats it knows what to do.
+ * @throws UploadError ERR_STORE_UNAVAILABLE
+ */
+export async function removeAll(upload: S3Upload): Promise<void> {
+  const { context, keys, record } = upload
+  try {
+    await upload.abortMultipart(record.uploadId)
+    if (!(await abortStrays(upload))) throw new Error('unfinished multipart uploads are left')
+    await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot)] })
+    await context.call('deleteObjects', { keys: [keys.record] })
+  } catch (error) {
+    throw asStoreFailure(error)
+  }
+}

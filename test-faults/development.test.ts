@@ -1,0 +1,4 @@
+import { faultSuite } from './support/suite.js'
+import { openDevelopmentBucket } from './support/target.js'
+
+await faultSuite(await openDevelopmentBucket())

@@ -1,0 +1,21 @@
+// One Holdfast in a process of its own, from dist/, as its parent's one message describes it. Tells its port.
+import http from 'node:http'
+import { S3Client } from '@aws-sdk/client-s3'
+import { nodeHandler } from '../../dist/http/node.js'
+import { createServer } from '../../dist/index.js'
+import { S3Store } from '../../dist/s3/index.js'
+
+process.once('message', ({ client, options }) => {
+  const service = new S3Client({
+    ...client,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+  const store = new S3Store({ service, ...options })
+  const holdfast = createServer({ store, yieldTimeout: 3_000, completionTimeout: 3_000 })
+  const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
+  listener.once('listening', () => process.send(listener.address().port))
+})
+process.once('disconnect', () => process.exit())

@@ -1,0 +1,267 @@
+/**
+ * What clients do while S3 fails: the fixed set that is run with a fault at each of its S3 calls.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import type { ProxiedCall, ProxyFault } from '../../test/support/fault-proxy.js'
+import type { Client } from './client.js'
+import type { Run } from './run.js'
+import type { Settings } from './servers.js'
+
+export interface Scenario {
+  readonly name: string
+  /** Needs a server that a fault has left behind, or several: peers without such an ability are spared it. */
+  readonly several?: boolean
+  readonly extension?: 'checksum' | 'creation-defer-length' | 'creation-with-upload'
+  readonly settings?: Partial<Settings>
+  /** How many calls there are depends on the time that they take, so that a point may be missed. */
+  readonly isTimed?: boolean
+  /** Bytes of the file, in parts. */
+  size(part: number): number
+  /** @returns what became of the upload */
+  play(run: Run, client: Client, file: Buffer): Promise<'finished' | 'terminated'>
+}
+
+const lengthOf = (file: Buffer) => ({ 'Upload-Length': String(file.length), 'Upload-Metadata': 'filename Zi5iaW4=' })
+
+const isRecord = ({ key }: ProxiedCall): boolean => key.endsWith('.info')
+
+/** One file by one client on one node, in requests that end at these offsets. */
+const plain = (
+  name: string,
+  size: (part: number) => number,
+  ends: (part: number) => number[] = () => [],
+): Scenario => ({
+  name,
+  size,
+  async play({ target }, client, file) {
+    await client.create('A', lengthOf(file))
+    for (const end of [...ends(target.partSize), file.length]) await client.send('A', end)
+    return 'finished'
+  },
+})
+
+/** An upload whose first writer failed in this way; another node goes on with it. */
+const takenOver = (
+  name: string,
+  size: (part: number) => number,
+  sent: (part: number) => number,
+  fault: (call: ProxiedCall) => ProxyFault | undefined,
+  ends: (part: number) => number[] = () => [],
+): Scenario => ({
+  name,
+  several: true,
+  size,
+  async play(run, client, file) {
+    await run.before(
+      () => undefined,
+      () => client.create('A', lengthOf(file)),
+    )
+    await run.before(fault, () => client.patchOnce('A', sent(run.target.partSize)))
+    await run.restart('A')
+    for (const end of [...ends(run.target.partSize), file.length]) await client.send('B', end)
+    return 'finished'
+  },
+})
+
+const UNDONE: ProxyFault = { action: 'status', status: 500, code: 'InternalError' }
+
+export const SCENARIOS: readonly Scenario[] = [
+  plain('an empty file', () => 0),
+  plain('a small file', () => 1_000),
+  plain('a file of one part', (part) => part),
+  plain('many parts in one request', (part) => 5 * part + 77),
+  plain(
+    'only a tail: a small file in three requests',
+    () => 3_000,
+    () => [1_000, 1_500],
+  ),
+  plain(
+    'parts and tails by turns',
+    (part) => 4 * part + 77,
+    (part) => [1, 2, 3].map((n) => Math.ceil(n * 1.3 * part)),
+  ),
+  plain(
+    'many tiny requests',
+    () => 1_100,
+    () => Array.from({ length: 10 }, (_, n) => (n + 1) * 100),
+  ),
+  {
+    name: 'commits while a long request lasts',
+    settings: { commitInterval: 1 },
+    isTimed: true,
+    size: (part) => 5 * part + 77,
+    async play(_, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.send('A', file.length, { pace: 60 })
+      return 'finished'
+    },
+  },
+  {
+    name: 'creation with upload',
+    extension: 'creation-with-upload',
+    size: () => 1_000,
+    async play(_, client, file) {
+      await client.create('A', lengthOf(file), file)
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'creation with the first bytes of a large upload',
+    extension: 'creation-with-upload',
+    size: (part) => 3 * part,
+    async play({ target }, client, file) {
+      await client.create('A', lengthOf(file), file.subarray(0, target.partSize + 500))
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'deferred length',
+    extension: 'creation-defer-length',
+    size: (part) => 3 * part + 5,
+    async play({ target }, client, file) {
+      await client.create('A', { 'Upload-Defer-Length': '1' })
+      await client.send('A', Math.ceil(1.5 * target.partSize))
+      await client.send('A', file.length, { length: file.length })
+      return 'finished'
+    },
+  },
+  {
+    name: 'checksums',
+    extension: 'checksum',
+    size: (part) => 3 * part + 5,
+    async play({ target }, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.send('A', Math.ceil(1.5 * target.partSize), { checksum: true })
+      await client.send('A', file.length, { checksum: true })
+      return 'finished'
+    },
+  },
+  {
+    name: 'termination of an unfinished upload',
+    size: (part) => 3 * part,
+    async play({ target }, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.send('A', Math.ceil(1.5 * target.partSize))
+      await client.terminate('A')
+      return 'terminated'
+    },
+  },
+  {
+    name: 'termination of a finished upload, on another node',
+    several: true,
+    size: (part) => 2 * part,
+    async play(run, client, file) {
+      await run.before(
+        () => undefined,
+        async () => {
+          await client.create('A', lengthOf(file))
+          await client.send('A', file.length)
+        },
+      )
+      await client.terminate('B')
+      return 'terminated'
+    },
+  },
+  {
+    name: 'download of a finished upload',
+    size: (part) => 2 * part,
+    async play(run, client, file) {
+      await run.before(
+        () => undefined,
+        async () => {
+          await client.create('A', lengthOf(file))
+          await client.send('A', file.length)
+        },
+      )
+      await client.download('A')
+      return 'finished'
+    },
+  },
+  {
+    name: 'two nodes by turns',
+    several: true,
+    size: (part) => 5 * part,
+    async play({ target: { partSize } }, client, file) {
+      await client.create('A', lengthOf(file))
+      for (const [node, parts] of [
+        ['A', 1.4],
+        ['B', 2.6],
+        ['A', 2.7],
+        ['B', 4],
+      ] as const) {
+        await client.send(node, Math.ceil(parts * partSize))
+        await client.head(node === 'A' ? 'B' : 'A')
+      }
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'a restart between two requests',
+    several: true,
+    size: (part) => 4 * part,
+    async play(run, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.send('A', Math.ceil(2.5 * run.target.partSize))
+      await run.restart('A')
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'a server that finds out what S3 does',
+    several: true,
+    settings: { asks: true },
+    size: () => 1_000,
+    async play(_, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  takenOver(
+    'a tail that was stored and not committed',
+    () => 3_000,
+    () => 1_000,
+    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+    () => [1_500],
+  ),
+  takenOver(
+    'parts that were stored and not committed',
+    (part) => 4 * part,
+    (part) => Math.ceil(2.5 * part),
+    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+  ),
+  takenOver(
+    'an object that was stored and not committed',
+    () => 3_000,
+    () => 3_000,
+    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+  ),
+  takenOver(
+    'a completion that S3 refused',
+    (part) => 3 * part,
+    (part) => 3 * part,
+    ({ operation }) => (operation === 'CompleteMultipartUpload' ? UNDONE : undefined),
+  ),
+  takenOver(
+    'a completion that was done and not committed',
+    (part) => 3 * part,
+    (part) => 3 * part,
+    (() => {
+      let records = 0
+      return (call) => {
+        if (call.operation === 'CompleteMultipartUpload') records = 1
+        return isRecord(call) && call.operation === 'PutObject' && records === 1
+          ? { action: 'reset-before' }
+          : undefined
+      }
+    })(),
+  ),
+]
+
+/** The file of a run; other bytes each time. */
+export const fileFor = ({ size }: Scenario, { target }: Run): Buffer => randomBytes(size(target.partSize))
