@@ -22,12 +22,17 @@ export class Broken extends Error {
 const TUS = { 'Tus-Resumable': '1.0.0' }
 const BYTES = { ...TUS, 'Content-Type': 'application/offset+octet-stream' }
 
-/** Tries of one step, failed ones included. */
-const TRIES = 12
-/** Milliseconds between two of them. */
+export interface Patience {
+  /** Tries of one step, failed ones included. */
+  tries: number
+  /** Milliseconds for one request. */
+  timeout: number
+}
+
+/** No server under test takes longer to give up. */
+const PATIENCE: Patience = { tries: 12, timeout: 20_000 }
+/** Milliseconds between two tries. */
 const PAUSE = 40
-/** Milliseconds for one request: no server under test has that much patience. */
-const TIMEOUT = 20_000
 
 /** After these a client goes on; all others tell it to give up. */
 const isPassing = (status: number): boolean => status >= 500 || status === 409 || status === 423 || status === 429
@@ -46,12 +51,14 @@ export class Client {
   path = ''
   readonly #run: Run
   readonly #bytes: Buffer
+  readonly #patience: Patience
   /** Where to go on; undefined if it must be asked. */
   #at: number | undefined
 
-  constructor(run: Run, bytes: Buffer) {
+  constructor(run: Run, bytes: Buffer, patience: Patience = PATIENCE) {
     this.#run = run
     this.#bytes = bytes
+    this.#patience = patience
   }
 
   /** Of the object in the bucket; other servers add the multipart upload to it. */
@@ -130,7 +137,8 @@ export class Client {
     for (let tries = 1; ; tries++) {
       const result = await step()
       if (result !== undefined) return result
-      if (tries === TRIES) throw new Broken('stuck', `${what} comes to nothing, again and again (${this.#last})`)
+      if (tries === this.#patience.tries)
+        throw new Broken('stuck', `${what} comes to nothing, again and again (${this.#last})`)
       await sleep(PAUSE)
     }
   }
@@ -139,10 +147,12 @@ export class Client {
 
   /** @returns undefined if there was no answer, or one after which to try again @throws Broken for a refusal */
   async #ask(url: string, init: RequestInit, allowed: readonly number[] = []): Promise<Response | undefined> {
-    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT) }).catch((error: Error) => {
-      this.#last = String(error.cause ?? error)
-      return undefined
-    })
+    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(this.#patience.timeout) }).catch(
+      (error: Error) => {
+        this.#last = String(error.cause ?? error)
+        return undefined
+      },
+    )
     if (answer === undefined || isPassing(answer.status)) {
       if (answer) this.#last = `${answer.status} ${(await answer.text()).trim()}`
       this.#run.recovered()

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sha256 } from '../../test/support/bucket.js'
-import { Broken, Client } from './client.js'
+import { Broken, Client, type Patience } from './client.js'
 import { Run, type RunOptions } from './run.js'
 import { fileFor, type Scenario } from './scenarios.js'
 
@@ -16,10 +16,14 @@ export interface Played {
 }
 
 /** @throws Broken if the server did harm */
-export async function play(scenario: Scenario, options: Omit<RunOptions, 'settings'>): Promise<Played> {
+export async function play(
+  scenario: Scenario,
+  options: Omit<RunOptions, 'settings'>,
+  patience?: Patience,
+): Promise<Played> {
   const run = new Run({ ...options, ...(scenario.settings ? { settings: scenario.settings } : {}) })
   const file = fileFor(scenario, run)
-  const client = new Client(run, file)
+  const client = new Client(run, file, patience)
   try {
     const end = await scenario.play(run, client, file)
     const played = { sites: [...run.sites], struck: run.struck }

@@ -19,6 +19,8 @@ export interface Kind {
   readonly lasts?: boolean
   /** The server must be a process of its own. */
   readonly kills?: boolean
+  /** Nothing comes of it before the server loses its patience. */
+  readonly hangs?: boolean
   /** All, if absent. */
   readonly operations?: readonly OperationName[]
   fault(strike: Strike): ProxyFault
@@ -41,8 +43,8 @@ export const KINDS: readonly Kind[] = [
   },
   { name: 'delayed', fault: () => ({ action: 'delay', ms: 150 }) },
   { name: 'answer cut short', fault: () => ({ action: 'cut' }) },
-  { name: 'never answered, not done', fault: () => ({ action: 'hang' }) },
-  { name: 'never answered, but done', fault: () => ({ action: 'hang-after' }) },
+  { name: 'never answered, not done', hangs: true, fault: () => ({ action: 'hang' }) },
+  { name: 'never answered, but done', hangs: true, fault: () => ({ action: 'hang-after' }) },
   { name: '200 with an error, not done', operations: IN_200, fault: () => ({ action: 'error-in-200', isDone: false }) },
   { name: '200 with an error, but done', operations: IN_200, fault: () => ({ action: 'error-in-200', isDone: true }) },
   { name: 'refused (403) every time', lasts: true, fault: status(403, 'AccessDenied') },
@@ -51,7 +53,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'reset before S3 got it, every time', lasts: true, fault: () => ({ action: 'reset-before' }) },
   { name: 'reset after S3 did it, every time', lasts: true, fault: () => ({ action: 'reset-after' }) },
   { name: 'answer cut short, every time', lasts: true, fault: () => ({ action: 'cut' }) },
-  { name: 'never answered, every time', lasts: true, fault: () => ({ action: 'hang' }) },
+  { name: 'never answered, every time', lasts: true, hangs: true, fault: () => ({ action: 'hang' }) },
   { name: 'SIGKILL before S3 got it', kills: true, fault: ({ kill }) => ({ action: 'kill-before', strike: kill }) },
   { name: 'SIGKILL after S3 did it', kills: true, fault: ({ kill }) => ({ action: 'kill-after', strike: kill }) },
 ]

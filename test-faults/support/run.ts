@@ -50,7 +50,9 @@ export class Run {
     const node = this.#nodes.get(name)
     if (node && !node.isDead) return (await node.server).url
     const proxy = node?.proxy ?? (await this.#openProxy(name))
-    const { target, start, look = start, settings } = this.#options
+    const { target, start, look = start, settings, point } = this.#options
+    // Only where a fault is about waiting: a busy machine is no fault.
+    const timeout = point?.kind.hangs ? 700 : 15_000
     const server = (name === 'C' ? look : start)(target, proxy.endpoint, {
       commitInterval: 60_000,
       asks: false,

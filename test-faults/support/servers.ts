@@ -24,6 +24,8 @@ export interface Settings {
   commitInterval: number
   /** The server has to find out what S3 does. */
   asks: boolean
+  /** Milliseconds that S3 has for an answer. */
+  timeout: number
 }
 
 /** @param endpoint of the proxy before S3 */
@@ -32,7 +34,7 @@ export type StartServer = (target: Target, endpoint: string, settings: Settings)
 /** What a store is told: small parts, little patience, no look at the provider unless that is the point. */
 export function storeOptions(
   { partSize, capabilities, bucket }: Target,
-  { commitInterval, asks }: Settings,
+  { commitInterval, asks, timeout }: Settings,
 ): Omit<S3StoreOptions, 'service'> {
   return {
     bucket,
@@ -40,8 +42,8 @@ export function storeOptions(
     preferredPartSize: partSize,
     maxObjectSize: 1_000 * partSize,
     maxAttempts: 2,
-    requestTimeout: 700,
-    completeTimeout: 700,
+    requestTimeout: timeout,
+    completeTimeout: timeout,
     commitInterval,
     ...(asks ? { provider: 'other' } : { capabilities }),
   }
@@ -64,10 +66,18 @@ export const startHere: StartServer = async (target, endpoint, settings) => {
   }
 }
 
-/** The built library, as an operator runs it. A process is started ahead, since that takes longer than what it is for. */
-export function startProcesses(): { start: StartServer; close: () => void } {
-  const spawn = (): ChildProcess =>
-    fork(join(import.meta.dirname, 'holdfast.mjs'), { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+/** The built library, as an operator runs it. */
+const HOLDFAST = join(import.meta.dirname, 'holdfast.mjs')
+
+/**
+ * Servers in processes of their own. Some are started ahead, since that takes longer than what they are for.
+ * @param program serves as its parent's one message says, and tells its port
+ */
+export function startProcesses(
+  program = HOLDFAST,
+  optionsOf: (target: Target, settings: Settings) => object = storeOptions,
+): { start: StartServer; close: () => void } {
+  const spawn = (): ChildProcess => fork(program, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const all = new Set<ChildProcess>()
   const ahead = (): ChildProcess => {
     const child = spawn()
@@ -85,7 +95,7 @@ export function startProcesses(): { start: StartServer; close: () => void } {
         child.once('exit', (code) => reject(new Error(`the server ended with ${code} instead of serving`)))
       })
       const { region, credentials } = target
-      child.send({ client: { endpoint, region, credentials }, options: storeOptions(target, settings) })
+      child.send({ client: { endpoint, region, credentials }, options: optionsOf(target, settings) })
       const kill = (): void => void child.kill('SIGKILL')
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
       const url = `http://127.0.0.1:${await ready}/files/`
