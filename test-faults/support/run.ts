@@ -56,6 +56,7 @@ export class Run {
     const server = (name === 'C' ? look : start)(target, proxy.endpoint, {
       commitInterval: 60_000,
       asks: false,
+      timeout,
       ...settings,
     })
     this.#nodes.set(name, { proxy, server, isDead: false })
