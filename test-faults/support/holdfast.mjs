@@ -5,7 +5,7 @@ import { nodeHandler } from '../../dist/http/node.js'
 import { createServer } from '../../dist/index.js'
 import { S3Store } from '../../dist/s3/index.js'
 
-process.once('message', ({ client, options }) => {
+process.once('message', async ({ client, options }) => {
   const service = new S3Client({
     ...client,
     forcePathStyle: true,
@@ -14,6 +14,7 @@ process.once('message', ({ client, options }) => {
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
   const store = new S3Store({ service, ...options })
+  if (options.capabilities?.conditionalWrites === 'none') await store.ready({ exclusive: true })
   const holdfast = createServer({ store, yieldTimeout: 3_000, completionTimeout: 3_000 })
   const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
   listener.once('listening', () => process.send(listener.address().port))

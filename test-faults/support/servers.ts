@@ -52,6 +52,8 @@ export function storeOptions(
 export const startHere: StartServer = async (target, endpoint, settings) => {
   const service = clientOf(target, endpoint)
   const store = new S3Store({ service, ...storeOptions(target, settings) })
+  // The scenarios that are tried without conditional writes have one node.
+  if (target.capabilities.conditionalWrites === 'none') await store.ready({ exclusive: true })
   const holdfast = createServer({ store, yieldTimeout: 3_000, completionTimeout: 3_000 })
   const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
   await new Promise((resolve) => listener.once('listening', resolve))

@@ -1,0 +1,3 @@
+import { providerFaults } from './suite.js'
+
+await providerFaults('s3proxy')
