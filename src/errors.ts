@@ -36,6 +36,7 @@ export const FAILURES = {
   ERR_COMPLETION_PENDING: [503, 'All bytes are stored and the object is being completed; ask again shortly.'],
   ERR_SERVER_SHUTDOWN: [503, 'The server is shutting down; what arrived was stored. Try again shortly.'],
   ERR_STORE_UNAVAILABLE: [503, 'The store could not take or give the bytes now; try again shortly.'],
+  ERR_LOCKER_UNAVAILABLE: [503, 'The lock of this upload cannot be had or kept now; what was stored stays. Try again.'],
   ERR_STORE_REFUSED: [500, 'The store refused the operation; the operator finds the cause in the log.'],
   ERR_STORE_CORRUPT: [500, 'The stored upload contradicts its record; it will not be completed with wrong bytes.'],
   ERR_INVALID_OPTIONS: [500, 'The options of the server contradict each other.'],

@@ -11,6 +11,7 @@ import type { Codec, RenderContext } from './protocol/codec.js'
 import { planDownload } from './protocol/download.js'
 import type { RequestHead, ResponseHead } from './protocol/message.js'
 import { codecFor } from './protocol/select.js'
+import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
 import type { Outcome } from './upload/command.js'
 import { Uploads } from './upload/uploads.js'
@@ -25,6 +26,16 @@ export interface Logger {
 
 export interface ServerOptions {
   store: Store
+  /**
+   * Keeps the writers of an upload apart on all nodes, and lets a newer request ask a writer on another node to yield.
+   * Needed by an S3 store whose provider has no conditional writes (docs/locking.md). Default: none.
+   */
+  locker?: Locker | undefined
+  /**
+   * Promises that no other process writes these uploads, ever at the same time. Then a provider without conditional
+   * writes needs no locker. It is not checked, and a promise that is broken loses bytes. Default: false.
+   */
+  singleProcess?: boolean | undefined
   /** Path (or absolute URL) under which uploads live. Default: '/files'. */
   basePath?: string | undefined
   /** Bytes; larger uploads are refused with 413. Default: what the store takes. */
@@ -56,7 +67,12 @@ export interface Holdfast {
   /** How many uploads are being written now. */
   readonly active: number
   /**
-   * Stops all bodies, stores and commits what arrived, answers 503, and closes the store.
+   * Looks whether the store and the locker can serve. Requests look by themselves; who wants to know at start awaits this.
+   * @throws UploadError ERR_INVALID_OPTIONS: not with these options · others: not now
+   */
+  ready(): Promise<void>
+  /**
+   * Stops all bodies, stores and commits what arrived, answers 503, and closes the store and the locker.
    * @param options.timeout milliseconds; default 10,000
    */
   close(options?: { timeout?: number }): Promise<void>
@@ -66,11 +82,13 @@ const silent: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 
 /** @throws UploadError ERR_INVALID_OPTIONS */
 export function createServer(options: ServerOptions): Holdfast {
-  const { store } = options
+  const { store, locker } = options
   const maxSize = Math.min(options.maxSize ?? Number.POSITIVE_INFINITY, store.maxObjectSize ?? Number.POSITIVE_INFINITY)
   if (!(maxSize > 0)) throw new UploadError('ERR_INVALID_OPTIONS', { message: 'maxSize must be a positive number.' })
   const uploads = new Uploads({
     store,
+    locker,
+    singleProcess: options.singleProcess === true,
     maxSize,
     yieldTimeout: options.yieldTimeout ?? 5_000,
     completionTimeout: options.completionTimeout ?? 10_000,
@@ -83,9 +101,13 @@ export function createServer(options: ServerOptions): Holdfast {
     get active() {
       return uploads.active
     },
+    async ready() {
+      await Promise.all([uploads.ready(), locker?.ready?.()])
+    },
     async close({ timeout = 10_000 } = {}) {
       await uploads.close(timeout)
       await store.close()
+      await locker?.close?.()
     },
   }
 }

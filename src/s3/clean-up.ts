@@ -48,13 +48,14 @@ async function abortAllBut(upload: S3Upload, kept: string | undefined): Promise<
   }
 }
 
-const told = new WeakSet<S3Context>()
+/** Once for each store. */
+const told = new WeakSet<S3Context['provider']>()
 
 /** Not an error: a lifecycle rule does it, too. */
-function sayOnce(context: S3Context): void {
-  if (told.has(context)) return
-  told.add(context)
-  context.logger.warn(
+function sayOnce({ provider, logger }: S3Context): void {
+  if (told.has(provider)) return
+  told.add(provider)
+  logger.warn(
     { permission: 's3:ListBucketMultipartUploads' },
     'multipart uploads that crashed writers left cannot be found; a lifecycle rule can remove them',
   )
@@ -73,6 +74,8 @@ async function isDone({ context, record }: S3Upload, what: string, work: () => P
 /** Tries again what failed when the upload was completed. */
 export async function removeLeftovers(upload: S3Upload): Promise<void> {
   if (upload.record.state !== 'complete' || !upload.record.leftovers) return
+  // Who only looks has no lock, and there a commit could bring back the record of an upload that is being terminated.
+  if (upload.lease === undefined && upload.context.provider.conditionalWrites === 'none') return
   if ((await abortStrays(upload)) && (await deleteSlots(upload))) {
     await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
   }

@@ -24,8 +24,8 @@ import { S3Upload } from './upload.js'
 const MAX_REMEMBERED = 1_000
 
 const NEEDS_LOCKER =
-  'locker: this provider has no conditional writes (If-Match, If-None-Match), so only a locker keeps two writers of one ' +
-  'upload apart; configure one, or say that this is the only process.'
+  'locker: this bucket has no conditional writes (If-Match, If-None-Match), so two writers of one upload must be kept ' +
+  'apart otherwise (docs/locking.md): configure one, or promise with singleProcess that this is the only process.'
 
 export class S3Store implements Store {
   readonly abilities = { terminate: true, declareLength: true }
@@ -91,6 +91,7 @@ export class S3Store implements Store {
     checkMetadata(upload.metadata)
     const keys = keysOf(this.#context.prefixes, upload.id)
     const created = new S3Upload(this.#context, keys, newRecord(upload, this.#context.now()))
+    created.lease = options.lease
     if (!options.appendFollows) await created.commit({})
     this.#remember(created)
     return created
@@ -100,10 +101,11 @@ export class S3Store implements Store {
     await this.ready({ exclusive: false })
     const remembered = this.#remembered.get(id)
     const isGood = remembered !== undefined && !remembered.isStale && remembered.version !== undefined
-    if (isGood && options.cached) return this.#remember(remembered)
+    if (isGood && options.cached) return this.#remember(underLease(remembered, options))
     const { keys, committed } = await this.#find(id)
     const isKnown = isGood && remembered.version === committed.etag
-    const opened = isKnown ? remembered : new S3Upload(this.#context, keys, committed.record, committed)
+    const known = isKnown ? remembered : new S3Upload(this.#context, keys, committed.record, committed)
+    const opened = underLease(known, options)
     await opened.settleExpiry()
     await removeLeftovers(opened)
     return this.#remember(opened)
@@ -147,6 +149,12 @@ export class S3Store implements Store {
     }
     return upload
   }
+}
+
+/** Who opens it only to look leaves the lease of who writes it. */
+function underLease(upload: S3Upload, { lease }: OpenOptions): S3Upload {
+  if (lease !== undefined) upload.lease = lease
+  return upload
 }
 
 function newRecord(upload: NewUpload, now: number): UploadRecord {

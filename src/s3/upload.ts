@@ -4,9 +4,11 @@
  */
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
+import type { WriteLease } from '../store/locker.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
+import { leased } from './call/leased.js'
 import { removeAll } from './clean-up.js'
 import { complete } from './complete.js'
 import type { S3Context } from './context.js'
@@ -32,11 +34,13 @@ export class S3Upload implements UploadHandle {
   inherited: boolean
   /** This process may have made multipart uploads that no record names. */
   mayHaveStrays = false
+  /** Under which it is written, if there is a locker. One that was released allows nothing any more. */
+  lease: WriteLease | undefined
   /** A commit failed, so what is remembered may be out of date. */
   isStale = false
 
   constructor(context: S3Context, keys: Keys, record: UploadRecord, committed?: Committed) {
-    this.context = context
+    this.context = { ...context, call: leased(context.call, () => this.lease) }
     this.keys = keys
     this.#committed = committed
     this.#draft = record
@@ -68,8 +72,8 @@ export class S3Upload implements UploadHandle {
 
   /** The one way to advance. @throws UploadError ERR_CONFLICT if another process did meanwhile */
   async commit(changes: Partial<UploadRecord>): Promise<void> {
-    const next = { ...this.record, ...changes }
     const before = this.record
+    const next = { ...before, ...changes, fence: this.#fence() }
     try {
       this.#committed = await commitRecord(this.context, this.keys, this.#committed, next, this.storage)
     } catch (error) {
@@ -77,6 +81,19 @@ export class S3Upload implements UploadHandle {
       throw error
     }
     if (before.tail !== this.record.tail) this.forgetTail()
+  }
+
+  /** The fencing token to commit. @throws UploadError ERR_CONFLICT if a later holder of the lock has committed */
+  #fence(): number | undefined {
+    const before = this.record.fence
+    const { lease, context } = this
+    if (lease === undefined) return before
+    if (before === undefined || before <= lease.fence) return lease.fence
+    // Where the provider compares and swaps, that is the fence.
+    if (context.provider.conditionalWrites !== 'none') return before
+    this.isStale = true
+    const cause = new Error(`the record has the fencing token ${before}, and this lease ${lease.fence}`)
+    throw new UploadError('ERR_CONFLICT', { cause })
   }
 
   /** Reads the record again. @throws UploadError */
@@ -232,6 +249,8 @@ export class S3Upload implements UploadHandle {
     const { state, uploadId, expiresAt } = this.record
     const { call, now } = this.context
     if (state !== 'open' || uploadId === undefined || expiresAt === undefined || now() < expiresAt) return
+    // Whoever opens it only to look has no lock; whoever has one finds out.
+    if (this.lease?.mayWrite() === false) return
     try {
       await call('listParts', { key: this.keys.object, uploadId, after: 0 })
     } catch (error) {

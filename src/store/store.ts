@@ -8,6 +8,7 @@
  * @module
  */
 import type { NewUpload, UploadInfo } from './info.js'
+import type { WriteLease } from './locker.js'
 
 /** The bytes of one request as they come. Iterated at most once, by the store. */
 export interface Body extends AsyncIterable<Uint8Array> {
@@ -89,6 +90,8 @@ export interface CreateOptions {
    * creation with a small body costs one write less). If the append stores nothing, it must still commit the record.
    */
   appendFollows?: boolean
+  /** As for `open`. */
+  lease?: WriteLease | undefined
 }
 
 export interface OpenOptions {
@@ -97,6 +100,12 @@ export interface OpenOptions {
    * ERR_CONFLICT and loses nothing.
    */
   cached?: boolean
+  /**
+   * The caller has a locker, and this is its lease: a handle that was given one begins no write of what others may see
+   * unless `lease.mayWrite()`, and fails with ERR_LOCKER_UNAVAILABLE instead. Each `open` with a lease replaces the one
+   * before. A store that keeps processes apart by itself may do without.
+   */
+  lease?: WriteLease | undefined
 }
 
 export interface Store {

@@ -6,6 +6,7 @@ import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Body } from '../store/store.js'
 import type { Append, Create } from './command.js'
+import type { StopReason } from './writers.js'
 
 /** @throws UploadError ERR_MAX_SIZE_EXCEEDED · ERR_UPLOAD_SIZE_EXCEEDED */
 export function admitCreate(command: Create, maxSize: number): void {
@@ -59,16 +60,13 @@ export function wantsCompletion(info: UploadInfo): boolean {
  * What a body that did not end as it should means for the request that brought it. What arrived is committed by then.
  * @returns undefined if nothing is wrong
  */
-export function complaint(
-  body: Body,
-  info: UploadInfo,
-  stopped: 'yield' | 'shutdown' | undefined,
-): UploadError | undefined {
+export function complaint(body: Body, info: UploadInfo, stopped: StopReason | undefined): UploadError | undefined {
   const { offset } = info
   if (body.ended === 'too-long') return tooLong(info.length, offset)
   if (info.state === 'complete' || body.ended === 'end') return undefined
   if (body.ended === 'timeout') return new UploadError('ERR_READ_TIMEOUT', { offset })
   if (body.ended === 'disconnected') return new UploadError('ERR_UNEXPECTED_EOF', { offset })
   if (stopped === 'shutdown') return new UploadError('ERR_SERVER_SHUTDOWN', { offset, retryAfter: 1_000 })
+  if (stopped === 'lost') return new UploadError('ERR_LOCKER_UNAVAILABLE', { offset, retryAfter: 1_000 })
   return new UploadError('ERR_UPLOAD_INTERRUPTED', { offset })
 }

@@ -2,8 +2,9 @@
  * The commands, each from its rules to the store. Knows no header and no S3.
  * @module
  */
-import { UploadError } from '../errors.js'
+import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
+import type { Locker } from '../store/locker.js'
 import type { Body, Store, UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
 import type { Append, Command, Create, Outcome } from './command.js'
@@ -13,6 +14,9 @@ import { settlesWithin, type Writer, Writers } from './writers.js'
 
 export interface UploadsOptions {
   store: Store
+  locker: Locker | undefined
+  /** Whoever runs this says that no other process writes. */
+  singleProcess: boolean
   /** Bytes; Infinity for no limit. */
   maxSize: number
   /** Milliseconds that a writer has to yield to a newcomer. */
@@ -26,14 +30,31 @@ export interface UploadsOptions {
 /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
 export type TakeBody = (limit: number) => Body
 
+/** With these a newcomer learns that it cannot have the upload to itself now. */
+const LOCKED: readonly FailureCode[] = ['ERR_UPLOAD_LOCKED', 'ERR_LOCKER_UNAVAILABLE']
+
 export class Uploads {
   readonly #options: UploadsOptions
-  readonly #writers = new Writers()
+  readonly #writers: Writers
+  /** The store's look at its backend, once it succeeded or while it goes on. */
+  #readiness: Promise<void> | undefined
   /** Completions that go on without the request that met them. */
   readonly #completions = new Map<string, Promise<UploadInfo>>()
 
   constructor(options: UploadsOptions) {
     this.#options = options
+    this.#writers = new Writers(options.locker)
+  }
+
+  /** The store can serve: awaited before each command, looked up until it succeeded once. @throws UploadError */
+  ready(): Promise<void> {
+    const { store, locker, singleProcess } = this.#options
+    const exclusive = locker !== undefined || singleProcess
+    this.#readiness ??= Promise.resolve(store.ready?.({ exclusive })).catch((error: unknown) => {
+      this.#readiness = undefined
+      throw error
+    })
+    return this.#readiness
   }
 
   /** How many uploads are being written now. */
@@ -43,9 +64,9 @@ export class Uploads {
 
   /** @throws UploadError, or whatever a store throws beyond its contract */
   async run(command: Command, takeBody: TakeBody): Promise<Outcome> {
+    if (command.kind === 'options') return { kind: 'options' }
+    await this.ready()
     switch (command.kind) {
-      case 'options':
-        return { kind: 'options' }
       case 'create':
         return this.#create(command, takeBody)
       case 'append':
@@ -83,7 +104,7 @@ export class Uploads {
       return { kind: 'created', info: handle.info, appended: command.withBody }
     }
     return this.#writers.exclusively(upload.id, yieldTimeout, async (writer) => {
-      const handle = await store.create(upload, { appendFollows: true })
+      const handle = await store.create(upload, { appendFollows: true, lease: writer.lease })
       try {
         if (appends) await this.#store(handle, writer, takeBody(length ?? maxSize), command)
         else await handle.finish()
@@ -111,7 +132,7 @@ export class Uploads {
   async #append(command: Append, takeBody: TakeBody): Promise<Outcome> {
     const { maxSize, yieldTimeout } = this.#options
     return this.#writers.exclusively(command.id, yieldTimeout, async (writer) => {
-      const { handle, room } = await this.#openAt(command)
+      const { handle, room } = await this.#openAt(command, writer)
       if (handle.info.state !== 'complete') {
         if (command.length !== undefined && handle.info.length === undefined) await declare(handle, command.length)
         await this.#store(handle, writer, takeBody(Math.min(room, maxSize)), command)
@@ -121,13 +142,13 @@ export class Uploads {
   }
 
   /** Opens for an append. What this process remembers will do, unless it disagrees with the client. */
-  async #openAt(command: Append): Promise<{ handle: UploadHandle; room: number }> {
+  async #openAt(command: Append, { lease }: Writer): Promise<{ handle: UploadHandle; room: number }> {
     const { store, maxSize } = this.#options
-    const cached = await store.open(command.id, { cached: true })
+    const cached = await store.open(command.id, { cached: true, lease })
     if (cached.info.offset === command.offset && cached.info.state === 'open') {
       return { handle: cached, room: admitAppend(cached.info, command, maxSize) }
     }
-    const handle = await store.open(command.id)
+    const handle = await store.open(command.id, { lease })
     return { handle, room: admitAppend(handle.info, command, maxSize) }
   }
 
@@ -146,17 +167,32 @@ export class Uploads {
   }
 
   async #offset(id: string): Promise<UploadInfo> {
-    const { store, yieldTimeout } = this.#options
-    const locked = this.#completions.has(id)
-      ? undefined
-      : await this.#writers.yielded(id, yieldTimeout).catch((error: unknown) => error)
-    const { info } = await store.open(id)
+    const info = await this.#freed(id).catch((error: unknown) => this.#held(id, error))
     mustBeAlive(info)
-    if (locked !== undefined) {
-      // The writer has all bytes and waits for the store to make the object of them, which may take minutes.
-      throw wantsCompletion(info) ? new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 }) : locked
-    }
     return wantsCompletion(info) ? this.#completed(id) : info
+  }
+
+  /** As it is once nobody writes it: here, or on any node if there is a locker. */
+  async #freed(id: string): Promise<UploadInfo> {
+    const { store, yieldTimeout } = this.#options
+    const deadline = performance.now() + yieldTimeout
+    const isCompleting = this.#completions.has(id)
+    if (!isCompleting) await this.#writers.yielded(id, yieldTimeout)
+    const { info } = await store.open(id)
+    const hasEnded = info.state === 'complete' || info.state === 'failed'
+    if (isCompleting || hasEnded || !this.#writers.isShared) return info
+    // Whoever has the lock elsewhere is asked to release it, and has committed what it had when it did.
+    const left = deadline - performance.now()
+    return (await this.#writers.exclusively(id, left, ({ lease }) => store.open(id, { lease }))).info
+  }
+
+  /** Somebody writes it and does not yield. */
+  async #held(id: string, error: unknown): Promise<UploadInfo> {
+    if (!(error instanceof UploadError) || !LOCKED.includes(error.code)) throw error
+    const { info } = await this.#options.store.open(id)
+    if (info.state === 'complete' || info.state === 'failed') return info
+    // The writer has all bytes and waits for the store to make the object of them, which may take minutes.
+    throw wantsCompletion(info) ? new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 }) : error
   }
 
   /** Drives or awaits the completion of an upload for a bounded time: a full offset is told only with the object. */
@@ -176,8 +212,8 @@ export class Uploads {
   #complete(id: string): Promise<UploadInfo> {
     const { store, yieldTimeout } = this.#options
     const completion = this.#writers
-      .exclusively(id, yieldTimeout, async () => {
-        const handle = await store.open(id)
+      .exclusively(id, yieldTimeout, async ({ lease }) => {
+        const handle = await store.open(id, { lease })
         await handle.finish()
         return handle.info
       })
@@ -189,8 +225,8 @@ export class Uploads {
   async #cancel(id: string): Promise<Outcome> {
     const { store, yieldTimeout, allowTermination } = this.#options
     if (!allowTermination) throw new UploadError('ERR_NOT_IMPLEMENTED')
-    return this.#writers.exclusively(id, yieldTimeout, async () => {
-      const handle = await store.open(id)
+    return this.#writers.exclusively(id, yieldTimeout, async ({ lease }) => {
+      const handle = await store.open(id, { lease })
       if (!handle.terminate) throw new UploadError('ERR_NOT_IMPLEMENTED')
       await handle.terminate()
       return { kind: 'cancelled' }

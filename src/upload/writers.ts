@@ -1,23 +1,31 @@
 /**
  * The one active writer of each upload in this process. A newcomer asks it to yield: it stops reading, stores and
- * commits what it has, and only then does the newcomer go on. Between processes the store's commits are the fence.
+ * commits what it has, and only then does the newcomer go on. Between processes the store's commits are the fence, or
+ * a locker is, whose lock the writer takes after its place here: then newcomers on other nodes ask in the same way.
  * @module
  */
 import { UploadError } from '../errors.js'
+import type { Lease, Locker, WriteLease } from '../store/locker.js'
 import type { Body } from '../store/store.js'
+
+/** `lost`: the lease ran out or was taken, so that nothing may be stored any more. */
+export type StopReason = 'yield' | 'shutdown' | 'lost'
 
 /** A writer's place: what it reads can be stopped by others. */
 export interface Writer {
   /** Registers the body that the writer reads; stopped at once if somebody waits already. */
   reads(body: Body): void
   /** Why it was asked to stop, if it was. */
-  readonly stopped: 'yield' | 'shutdown' | undefined
+  readonly stopped: StopReason | undefined
   /** Fires when it is asked to stop. */
   readonly signal: AbortSignal
+  /** The lease under which it writes; undefined without a locker. */
+  readonly lease: WriteLease | undefined
 }
 
 class Active implements Writer {
-  stopped: 'yield' | 'shutdown' | undefined
+  stopped: StopReason | undefined
+  lease: Lease | undefined
   readonly done: Promise<void>
   release!: () => void
   readonly #abort = new AbortController()
@@ -38,16 +46,34 @@ class Active implements Writer {
     if (this.stopped) body.stop()
   }
 
-  stop(reason: 'yield' | 'shutdown'): void {
-    this.stopped ??= reason
+  /** Writes under this lease from now on. */
+  holds(lease: Lease): void {
+    this.lease = lease
+    const onLost = (): void => this.stop('lost')
+    if (lease.lost.aborted) onLost()
+    else lease.lost.addEventListener('abort', onLost, { once: true })
+  }
+
+  stop(reason: StopReason): void {
+    this.stopped = reason === 'lost' ? reason : (this.stopped ?? reason)
     this.#body?.stop()
     this.#abort.abort()
   }
 }
 
 export class Writers {
+  readonly #locker: Locker | undefined
   readonly #active = new Map<string, Active>()
-  #isClosing = false
+  readonly #closing = new AbortController()
+
+  constructor(locker?: Locker) {
+    this.#locker = locker
+  }
+
+  /** Whether writers on other nodes are asked to yield, too. */
+  get isShared(): boolean {
+    return this.#locker !== undefined
+  }
 
   /** How many uploads are being written. */
   get size(): number {
@@ -57,20 +83,33 @@ export class Writers {
   /**
    * Runs `work` as the only writer of the upload.
    * @param timeout milliseconds that the present writer has to yield
-   * @throws UploadError ERR_UPLOAD_LOCKED · ERR_SERVER_SHUTDOWN
+   * @throws UploadError ERR_UPLOAD_LOCKED · ERR_LOCKER_UNAVAILABLE · ERR_SERVER_SHUTDOWN
    */
   async exclusively<T>(id: string, timeout: number, work: (writer: Writer) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeout
     // Nothing may come between the look and the taking: of two newcomers only one finds the place free.
     while (this.#active.has(id)) await this.yielded(id, deadline - performance.now())
-    if (this.#isClosing) throw new UploadError('ERR_SERVER_SHUTDOWN', { retryAfter: 1_000 })
+    if (this.#closing.signal.aborted) throw shuttingDown()
     const writer = new Active()
     this.#active.set(id, writer)
     try {
+      if (this.#locker) await this.#lock(this.#locker, id, writer, deadline - performance.now())
       return await work(writer)
     } finally {
+      // First, so that who waits here finds it free.
+      await writer.lease?.release().catch(() => undefined)
       this.#active.delete(id)
       writer.release()
+    }
+  }
+
+  async #lock(locker: Locker, id: string, writer: Active, timeout: number): Promise<void> {
+    const { signal } = this.#closing
+    const onReleaseRequested = (): void => writer.stop('yield')
+    try {
+      writer.holds(await locker.acquire(id, { timeout, signal, onReleaseRequested }))
+    } catch (error) {
+      throw signal.aborted ? shuttingDown() : error
     }
   }
 
@@ -90,12 +129,14 @@ export class Writers {
 
   /** Stops all writers and waits for them, at most `timeout` milliseconds. @returns whether all have ended */
   async close(timeout: number): Promise<boolean> {
-    this.#isClosing = true
     const all = [...this.#active.values()]
     for (const active of all) active.stop('shutdown')
+    this.#closing.abort()
     return settlesWithin(Promise.all(all.map(({ done }) => done)), timeout)
   }
 }
+
+const shuttingDown = (): UploadError => new UploadError('ERR_SERVER_SHUTDOWN', { retryAfter: 1_000 })
 
 /** Whether a promise that never rejects settles in time. */
 export function settlesWithin(promise: Promise<unknown>, timeout: number): Promise<boolean> {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { WriteLease } from '../../store/locker.js'
+
 /** Bytes of known length that can be sent again: kept until S3 confirms them. */
 export interface Payload {
   /** Bytes. */
@@ -27,6 +29,8 @@ export interface PutObject {
   ifMatch?: string | undefined
   /** The key must be free. */
   ifAbsent?: boolean
+  /** It is sent only while this holds; looked at right before each try. */
+  lease?: WriteLease | undefined
 }
 
 export interface ListedPart {

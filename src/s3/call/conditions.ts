@@ -5,6 +5,7 @@
 import type { Capabilities } from '../provider/capabilities.js'
 import type { Call, Operations } from './call.js'
 import { means, S3Fault } from './faults.js'
+import { mustHold } from './leased.js'
 
 type PutObject = Operations['putObject'][0]
 
@@ -14,23 +15,26 @@ const bare = (etag: string): string => etag.replace(/^W\//, '').replaceAll('"', 
 export function conditioned(call: Call, provider: Capabilities): Call {
   return async (name, input, signal) => {
     const put = input as PutObject
+    if (name === 'putObject') mustHold(put.lease)
     if (name !== 'putObject' || !(put.ifMatch || put.ifAbsent) || provider.conditionalWrites === 'quoted') {
       return call(name, input, signal)
     }
     if (provider.conditionalWrites === 'unquoted') {
       return call('putObject', { ...put, ifMatch: put.ifMatch && bare(put.ifMatch) }, signal) as never
     }
-    await mustHold(call, put, signal)
+    await mustBe(call, put, signal)
+    // The look took time.
+    mustHold(put.lease)
     return call('putObject', { ...put, ifMatch: undefined, ifAbsent: false }, signal) as never
   }
 }
 
 /**
  * Looks before the write. Between the two another writer may come: a locker must keep it away (docs/locking.md); what
- * this finds is a writer that outlived its lock.
+ * this finds is that somebody else wrote while this writer thought that it had the lock.
  * @throws S3Fault as if S3 had refused
  */
-async function mustHold(call: Call, { key, ifMatch, ifAbsent }: PutObject, signal?: AbortSignal): Promise<void> {
+async function mustBe(call: Call, { key, ifMatch, ifAbsent }: PutObject, signal?: AbortSignal): Promise<void> {
   const found = await call('headObject', { key }, signal).catch((error) => {
     if (means(error, 'missing-object')) return undefined
     throw error

@@ -57,6 +57,8 @@ const BY_CODE: Record<string, Meaning> = {
   // Whoever sent it has learnt S3's time from the answer.
   RequestTimeTooSkewed: 'transient',
   NotImplemented: 'refused',
+  // Ours: it was not sent (leased.ts).
+  LeaseLost: 'refused',
   // The bytes changed on the way, so sending them again helps.
   BadDigest: 'transient',
   XAmzContentSHA256Mismatch: 'transient',
@@ -100,6 +102,7 @@ export function asStoreFailure(error: unknown, offset?: number): unknown {
   if (!(error instanceof S3Fault)) return error
   const details = { cause: error, ...(offset === undefined ? {} : { offset }) }
   if (error.meaning === 'conflict' || error.meaning === 'precondition') return new UploadError('ERR_CONFLICT', details)
+  if (error.code === 'LeaseLost') return new UploadError('ERR_LOCKER_UNAVAILABLE', { ...details, retryAfter: 1_000 })
   // Whether permissions or a bad request: what was committed stays, and a client may resume once it is mended.
   return new UploadError('ERR_STORE_UNAVAILABLE', { ...details, retryAfter: 1_000 })
 }

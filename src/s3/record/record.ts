@@ -68,6 +68,8 @@ export interface UploadRecord {
   replaces: string | null | undefined
   /** What tusd says of concatenation; kept, not used. */
   joined: Joined | undefined
+  /** The largest fencing token under which it was committed; undefined if there was no locker. It never decreases. */
+  fence?: number | undefined
   createdAt: number
   /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
   expiresAt: number | undefined

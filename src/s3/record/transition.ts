@@ -45,6 +45,7 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
   rule(after.commit !== before.commit, 'each commit has a nonce of its own')
   rule(after.id === before.id, 'an upload keeps its ID')
   rule(NEXT[before.state].includes(after.state), 'a state is never left for an earlier one')
+  rule((after.fence ?? 0) >= (before.fence ?? 0), 'a fencing token never decreases')
   rule(before.length === undefined || after.length === before.length, 'a declared length stays')
   rule(after.offset >= before.offset, 'an acknowledged offset never goes back')
   rule(before.state === 'open' || after.offset === before.offset, 'a closed upload takes no bytes')
