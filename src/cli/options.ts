@@ -151,6 +151,27 @@ const disk = {
   },
 } as const satisfies Rows
 
+const locking = {
+  'locker-redis': {
+    type: 'string',
+    sets: 'locker',
+    help: 'URL of a Redis or Valkey that keeps the writers of an upload apart (docs/locking.md). It may hold a password, so rather set the variable.',
+  },
+  'locker-prefix': { type: 'string', default: 'holdfast:', help: 'Before the keys there; the same on all nodes.' },
+  'locker-ttl': {
+    type: 'duration',
+    default: '10s',
+    min: 500,
+    help: 'After how long the lock of a node that died is free; the same on all nodes.',
+  },
+  'single-process': {
+    type: 'boolean',
+    default: 'false',
+    sets: 'singleProcess',
+    help: 'Promise that no other process writes these uploads: then a provider without conditional writes needs no locker.',
+  },
+} as const satisfies Rows
+
 const timeouts = {
   'yield-timeout': { type: 'duration', default: '5s', help: 'How long a request may take to give way to a newer one.' },
   'idle-timeout': { type: 'duration', default: '60s', help: 'A body without a byte for so long counts as ended.' },
@@ -204,6 +225,7 @@ export const COMMANDS = {
       S3: s3,
       Memory: memory,
       Disk: disk,
+      Locking: locking,
       Timeouts: timeouts,
       Page: page,
       Log: log,

@@ -2,8 +2,10 @@
  * `holdfast serve`: uploads into a bucket, or into a folder.
  * @module
  */
-import { UploadError } from '../errors.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asUploadError, UploadError } from '../errors.js'
 import { createServer, type Holdfast, type Logger } from '../server.js'
+import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
 import { UsageError } from './failure.js'
 import { createHttpServer, listen, originOf, pathOf } from './listen.js'
@@ -40,11 +42,37 @@ async function openHoldfast(
 ): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
   try {
     const { store, close } = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log)
-    return { holdfast: createHoldfast(options, store, log), ...(close ? { close } : {}) }
+    const holdfast = createHoldfast(options, store, await openLocker(options), log)
+    await lookAtStart(holdfast, log)
+    return { holdfast, ...(close ? { close } : {}) }
   } catch (error) {
     if (!(error instanceof UploadError) || error.code !== 'ERR_INVALID_OPTIONS') throw error
     throw new UsageError(withFlagNames(error.message))
   }
+}
+
+/** Milliseconds that a look at the store and the locker may take before requests are served all the same. */
+const LOOK = 10_000
+
+/**
+ * What can never serve is told now. What cannot be reached yet is looked at again by the first request.
+ * @throws UploadError ERR_INVALID_OPTIONS
+ */
+async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
+  const late = new AbortController()
+  const look = holdfast.ready().catch((thrown: unknown) => {
+    const { code, message, cause } = asUploadError(thrown)
+    if (code === 'ERR_INVALID_OPTIONS') throw thrown
+    log.warn({ code, message, cause: String(cause) }, 'not everything can be reached yet')
+  })
+  const enough = sleep(LOOK, undefined, { signal: late.signal }).catch(() => undefined)
+  await Promise.race([look, enough]).finally(() => late.abort())
+}
+
+async function openLocker({ lockerRedis, lockerPrefix, lockerTtl }: ServeOptions): Promise<Locker | undefined> {
+  if (lockerRedis === undefined) return undefined
+  const { RedisLocker } = await import('../lockers/redis.js')
+  return new RedisLocker({ url: lockerRedis, prefix: lockerPrefix, ttl: lockerTtl })
 }
 
 async function openFolder(options: ServeOptions): Promise<{ store: Store; close?: never }> {
@@ -57,9 +85,11 @@ async function openBucket(options: ServeOptions, log: Logger): Promise<{ store: 
   return openS3(options, log)
 }
 
-function createHoldfast(options: ServeOptions, store: Store, logger: Logger): Holdfast {
+function createHoldfast(options: ServeOptions, store: Store, locker: Locker | undefined, logger: Logger): Holdfast {
   return createServer({
     store,
+    locker,
+    singleProcess: options.singleProcess,
     logger,
     basePath: options.basePath,
     maxSize: options.maxSize,
