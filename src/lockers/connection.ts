@@ -3,6 +3,7 @@
  * and a bound on the time of each command, so that a server that went away costs its requests and nothing more.
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UploadError } from '../errors.js'
 
 /** What is used of a client of `@redis/client` (or of `redis`, which is made of it). */
@@ -87,10 +88,15 @@ export class Connection {
     const { client: given, url } = this.#options
     if (this.#isClosed) throw new Error('the locker was closed')
     const client = given ?? (await createClient(url!))
+    const isOpen = client.isOpen
     // Without a listener an error would end the process. Whoever waits for an answer is told by its command.
-    client.on('error', () => undefined)
-    if (!client.isOpen) client.connect().catch(() => undefined)
+    const failed = new Promise<void>((resolve) => client.on('error', () => resolve()))
+    const connected = isOpen ? undefined : client.connect().catch(() => undefined)
     this.#listen(client)
+    // The first command waits until it is connected, or known not to be; later ones are told at once.
+    const patience = new AbortController()
+    const enough = sleep(this.#options.timeout, undefined, { signal: patience.signal }).catch(() => undefined)
+    await Promise.race([connected, failed, enough]).finally(() => patience.abort())
     return client
   }
 

@@ -4,6 +4,7 @@
  * a locker is, whose lock the writer takes after its place here: then newcomers on other nodes ask in the same way.
  * @module
  */
+import { setMaxListeners } from 'node:events'
 import { UploadError } from '../errors.js'
 import type { Lease, Locker, WriteLease } from '../store/locker.js'
 import type { Body } from '../store/store.js'
@@ -68,6 +69,8 @@ export class Writers {
 
   constructor(locker?: Locker) {
     this.#locker = locker
+    // All who wait for a lock listen, however many they are.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /** Whether writers on other nodes are asked to yield, too. */
