@@ -63,7 +63,7 @@ describe('two nodes over a bucket that ignores conditions', () => {
     const waited = performance.now() - started
     assert.equal(asked.status, 200)
     assert.equal(offsetOf(asked), 50_000)
-    assert.ok(waited < 1_500, `after ${waited} ms`)
+    assert.ok(waited < 5_000, `after ${waited} ms, of 10,000 that it may take`)
     assert.equal(((await hanging.answer) as Answer).status, 409)
     assert.equal((await patch(b.url + id, 50_000, bytes.subarray(50_000))).status, 204)
     assert.equal((await bucket.object(id)).sha256, sha256(bytes))
