@@ -97,6 +97,8 @@ export async function startRedis(
     },
   }
   process.once('exit', () => child?.kill('SIGKILL'))
+  // The test runner ends a file that takes too long so; without this the server would outlive it.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   if (isStarted) await server.start()
   if (isStarted && ttl > 0) await settled(ttl)
   return server
