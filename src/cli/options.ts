@@ -123,6 +123,12 @@ const s3 = {
     sets: 'requestTimeout',
     help: 'Give up one try of a request to S3 after so long without progress.',
   },
+  's3-complete-timeout': {
+    type: 'duration',
+    default: showDuration(DEFAULTS.completeTimeout),
+    sets: 'completeTimeout',
+    help: 'How long S3 has for one CompleteMultipartUpload, which may take it minutes.',
+  },
   's3-transfer-acceleration': { type: 'boolean', default: 'false', help: "Use AWS's accelerated endpoint." },
 } as const satisfies Rows
 

@@ -70,6 +70,7 @@ export function openS3(options: Options<'serve'>, logger: Logger): { store: Stor
     concurrentPartUploads: options.s3ConcurrentPartUploads,
     disableContentHashes: options.s3DisableContentHashes,
     requestTimeout: options.s3RequestTimeout,
+    completeTimeout: options.s3CompleteTimeout,
     bufferMemory: options.bufferMemory,
     temporaryDirectory: options.temporaryDirectory,
   })

@@ -156,7 +156,8 @@ async function lists(room: Room): Promise<void> {
     'ListMultipartUploads',
     'info',
     found,
-    'The server does not need it; people who look for left-overs do.',
+    'Without s3:ListBucketMultipartUploads the server cannot find the multipart uploads that crashed writers left; a ' +
+      'lifecycle rule can remove them.',
   )
 }
 

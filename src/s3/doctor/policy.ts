@@ -41,7 +41,7 @@ export function policyFor({ bucket, region, objectPrefix, metadataObjectPrefix, 
   const statements: Statement[] = [
     { Effect: 'Allow', Action: [...NEEDED_ON_OBJECTS], Resource: objects.length === 1 ? objects[0]! : objects },
     // Without a condition on s3:prefix: that would turn the 404 of a missing key into a 403 again.
-    { Effect: 'Allow', Action: 's3:ListBucket', Resource: arn },
+    { Effect: 'Allow', Action: ['s3:ListBucket', 's3:ListBucketMultipartUploads'], Resource: arn },
   ]
   if (ofKms.length > 0) statements.push({ Effect: 'Allow', Action: ofKms, Resource: 'the ARN of the KMS key' })
   return { Version: '2012-10-17', Statement: statements }

@@ -25,7 +25,11 @@ test('ListBucket is on the bucket, without a condition', () => {
     objectPrefix: 'a/',
     metadataObjectPrefix: 'a/',
   })
-  assert.deepEqual(Statement[1], { Effect: 'Allow', Action: 's3:ListBucket', Resource: 'arn:aws:s3:::media' })
+  assert.deepEqual(Statement[1], {
+    Effect: 'Allow',
+    Action: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
+    Resource: 'arn:aws:s3:::media',
+  })
 })
 
 test('permissions of a KMS key have a statement of their own', () => {
