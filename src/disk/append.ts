@@ -6,7 +6,7 @@
 import { type FileHandle, rm } from 'node:fs/promises'
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
-import { asDiskFailure, openData } from './files.js'
+import { asDiskFailure, openData, type Paths } from './files.js'
 import { corrupt } from './load.js'
 import type { Lock } from './lock.js'
 import type { DiskRecord } from './record.js'
@@ -21,7 +21,15 @@ const COMMIT_INTERVAL = 1_000
 
 /** @throws UploadError; what was committed before stays */
 export async function append(upload: DiskUpload, lock: Lock, body: Body, options: AppendOptions): Promise<void> {
-  const file = await openData(upload.paths.data)
+  try {
+    await appendTo(upload, lock, body, options)
+  } finally {
+    if (upload.isUnnamed) await removeUnnamed(upload, lock)
+  }
+}
+
+async function appendTo(upload: DiskUpload, lock: Lock, body: Body, options: AppendOptions): Promise<void> {
+  const file = await openHeld(upload.paths, lock)
   try {
     await truncateTo(file, upload.record.offset)
     if (upload.isForeign) await adopt(upload, lock, file)
@@ -35,12 +43,26 @@ export async function append(upload: DiskUpload, lock: Lock, body: Body, options
     await run.end()
   } finally {
     await file.close()
-    // Nothing was committed, so nobody will ever ask for it.
-    if (upload.isNew) await removeUnnamed(upload, lock)
   }
 }
 
-async function removeUnnamed({ paths }: DiskUpload, lock: Lock): Promise<void> {
+/**
+ * Opens the data file for writing. Opened first, looked at the lock then: whoever takes the lock over later puts another
+ * file in the place of this one (see `renew`), so what is done through this handle cannot harm its bytes.
+ */
+export async function openHeld(paths: Paths, lock: Lock): Promise<FileHandle> {
+  const file = await openData(paths.data)
+  try {
+    await lock.mustHold()
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** Nothing was committed, so nobody will ever ask for it. */
+export async function removeUnnamed({ paths }: DiskUpload, lock: Lock): Promise<void> {
   try {
     lock.mayWrite()
     await rm(paths.data, { force: true })

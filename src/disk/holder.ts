@@ -13,7 +13,14 @@ export interface Holder {
   pid: number
   /** What tells two processes with the same ID apart, where the system tells it: see `originOf`. */
   origin: Origin | undefined
+  /** Tokens of the holders that this one replaced since the lock was last let go. */
+  replaced?: string[] | undefined
+  /** One of those may still live: it was silent for too long, and could not be asked for. */
+  mayBeWritten?: boolean | undefined
 }
+
+/** `silent`: it counts as dead, but a process that stood still goes on where it stopped. */
+export type Life = 'lives' | 'silent' | 'died'
 
 interface Origin {
   /** Of this start of the system. */
@@ -52,18 +59,22 @@ async function originOf(pid: number): Promise<Origin | undefined> {
   }
 }
 
-/** Whether the holder may still write. When in doubt, yes, until it gave no sign of life for a while. */
-export async function mayLive(found: Partial<Holder> & { age: number }): Promise<boolean> {
+/** Whether the holder may still write. When in doubt it lives, until it gave no sign of life for a while. */
+export async function lifeOf(found: Partial<Holder> & { age: number }): Promise<Life> {
   const { host, pid, origin, age } = found
-  if (pid === undefined) return age < WRITING
+  // Who could not write its name in time, or took it back, writes nothing else.
+  if (pid === undefined) return age < WRITING ? 'lives' : 'died'
   const here = await identity('')
-  if (host !== here.host) return age < LEASE
-  if (origin === undefined || here.origin === undefined) return isRunning(pid)
-  if (origin.boot !== here.origin.boot) return age < LEASE
-  if (origin.namespace !== here.origin.namespace) return age < LEASE
-  if (!isRunning(pid)) return false
+  const isElsewhere =
+    host !== here.host ||
+    (origin !== undefined &&
+      here.origin !== undefined &&
+      (origin.boot !== here.origin.boot || origin.namespace !== here.origin.namespace))
+  if (isElsewhere) return age < LEASE ? 'lives' : 'silent'
+  if (!isRunning(pid)) return 'died'
+  if (origin === undefined || here.origin === undefined) return 'lives'
   const now = await originOf(pid)
-  return now === undefined || now.started === origin.started
+  return now === undefined || now.started === origin.started ? 'lives' : 'died'
 }
 
 function isRunning(pid: number): boolean {

@@ -7,6 +7,9 @@
  * hold the lock `<lock>.T`, made by the same rules (so a contender that dies in between is replaced in turn). Under it
  * one looks again: if the lock still names T, nobody else may touch it, and renaming `<lock>.T` onto it replaces it in
  * one step; if it does not, somebody else was faster, and one lets go and begins again.
+ *
+ * A holder that was only silent may go on later, in the midst of a commit: the record that it wrote but did not put in
+ * place is removed, and whoever holds the lock now is told that the files which it has open may still be written.
  * @module
  */
 import { randomBytes } from 'node:crypto'
@@ -14,7 +17,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UploadError } from '../errors.js'
 import { codeOf, isMissing, type Paths, temporaryOf } from './files.js'
-import { type Holder, identity, mayLive, WRITING } from './holder.js'
+import { type Holder, identity, lifeOf, WRITING } from './holder.js'
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const CONTENDER_INTERVAL = 50
@@ -22,6 +25,9 @@ const CONTENDER_INTERVAL = 50
 const HOLDER_INTERVAL = 250
 /** Milliseconds without a sign of life after which the holder's own bytes are no longer safe to write. */
 const FENCE = 30_000
+/** Milliseconds before a lock that could not be removed is tried again: the first time, and at most. */
+const FIRST_RETRY = 50
+const LAST_RETRY = 10_000
 
 export interface AcquireOptions {
   /** Milliseconds to wait for the holder. */
@@ -34,19 +40,26 @@ export interface AcquireOptions {
 export async function acquire(paths: Paths, { timeout, isOver }: AcquireOptions): Promise<Lock> {
   const until = performance.now() + timeout
   const holder = await identity(randomBytes(16).toString('hex'))
-  let file = await take(paths.lock, holder)
+  let taken = await take(paths.lock, holder)
+  let lock = taken && new Lock(paths, taken)
   try {
-    while (file === undefined && performance.now() < until && !isOver?.()) {
+    while (lock === undefined && performance.now() < until && !isOver?.()) {
       const now = await askToYield(paths)
       await sleep(CONTENDER_INTERVAL)
-      file = await take(paths.lock, holder, now)
+      taken = await take(paths.lock, holder, now)
+      lock = taken && new Lock(paths, taken)
     }
+    for (const token of lock?.holder.replaced ?? []) await rm(temporaryOf(paths.lock, token), { force: true })
+  } catch (error) {
+    await lock?.release()
+    throw error
   } finally {
-    // Either this wish is fulfilled or given up; whoever else waits asks again at its next look.
-    await rm(paths.yield, { force: true })
+    // Either this wish is fulfilled or given up; whoever else waits asks again at its next look. One that stays costs
+    // an append that ends early.
+    await rm(paths.yield, { force: true }).catch(() => undefined)
   }
-  if (file === undefined) throw new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
-  return new Lock(paths, holder, file)
+  if (lock === undefined) throw new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
+  return lock
 }
 
 /** @returns the time by the clock that dates the files, which on a file server is not ours */
@@ -60,32 +73,69 @@ async function askToYield(paths: Paths): Promise<number> {
   }
 }
 
-/** @returns the open lock file if the lock is ours now */
-async function take(path: string, holder: Holder, now = Number.NEGATIVE_INFINITY): Promise<FileHandle | undefined> {
+/** A lock file that is ours. */
+interface Taken {
+  file: FileHandle
+  /** What it says. */
+  holder: Holder
+}
+
+/** @returns undefined if the lock is not ours now */
+async function take(path: string, holder: Holder, now = Number.NEGATIVE_INFINITY): Promise<Taken | undefined> {
   const created = await createExclusively(path, holder)
   if (created) return created
   const found = await look(path, now)
-  if (found === undefined || (await mayLive(found))) return undefined
+  const life = found && (await lifeOf(found))
+  if (found === undefined || life === 'lives') return undefined
   const guard = `${path}.${found.token}`
-  const file = await take(guard, holder, now)
-  if (file === undefined) return undefined
+  const taken = await take(guard, successorOf(found, life === 'silent', holder), now)
+  if (taken === undefined) return undefined
+  const began = performance.now()
+  const release = (): Promise<void> =>
+    persistently(async () => {
+      if (performance.now() - began > FENCE) await taken.file.truncate(0)
+      // The renaming may have been done though it failed.
+      else for (const name of [guard, path]) if ((await look(name, 0))?.token === holder.token) await remove(name)
+      await taken.file.close()
+    })
   try {
     const again = await look(path, now)
-    if (again?.token === found.token && !(await mayLive(again))) {
+    if (again?.token === found.token && (await lifeOf(again)) !== 'lives') {
       await rename(guard, path)
-      await rm(temporaryOf(path, found.token), { force: true })
-      return file
+      return taken
     }
-    await rm(guard, { force: true })
   } catch (error) {
-    await file.close()
+    await release()
     throw error
   }
-  await file.close()
+  await release()
   return undefined
 }
 
-async function createExclusively(path: string, holder: Holder): Promise<FileHandle | undefined> {
+const successorOf = (found: Found, wasSilent: boolean, holder: Holder): Holder => ({
+  ...holder,
+  replaced: [found.token, ...(found.replaced ?? []), ...(holder.replaced ?? [])],
+  mayBeWritten: wasSilent || found.mayBeWritten === true || holder.mayBeWritten === true,
+})
+
+const remove = (path: string): Promise<void> => rm(path, { force: true })
+
+/**
+ * A lock that names a process which lives is taken over by nobody, so one that cannot be removed now is removed later.
+ */
+async function persistently(attempt: () => Promise<void>): Promise<void> {
+  const again = async (): Promise<void> => {
+    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LAST_RETRY)) {
+      await sleep(wait, undefined, { ref: false })
+      if (await attempt().then(isDone, isNotDone)) return
+    }
+  }
+  if (!(await attempt().then(isDone, isNotDone))) void again()
+}
+const isDone = (): boolean => true
+const isNotDone = (): boolean => false
+
+async function createExclusively(path: string, holder: Holder): Promise<Taken | undefined> {
   const began = performance.now()
   const file = await open(path, 'wx').catch((error) => {
     if (codeOf(error) === 'EEXIST') return undefined
@@ -94,18 +144,22 @@ async function createExclusively(path: string, holder: Holder): Promise<FileHand
   if (file === undefined) return undefined
   // Nobody else may have it before WRITING is over; half of that leaves room for clocks that differ.
   const isInTime = (): boolean => performance.now() - began < WRITING / 2
+  const giveUp = (): Promise<void> =>
+    persistently(async () => {
+      if (isInTime()) await remove(path)
+      // Somebody may be taking it over: it is given up through the open file, since the name may be theirs by now.
+      else await file.truncate(0)
+      await file.close()
+    })
   try {
     await file.writeFile(JSON.stringify(holder))
-    if (isInTime()) return file
-    // Somebody may be taking it over: it is given up through the open file, since the name may be theirs by now.
-    await file.truncate(0)
+    if (isInTime()) return { file, holder }
   } catch (error) {
     // A full disk takes the name and not the text.
-    if (isInTime()) await rm(path, { force: true })
-    await file.close()
+    await giveUp()
     throw error
   }
-  await file.close()
+  await giveUp()
   return undefined
 }
 
@@ -145,8 +199,8 @@ function parse(text: string): Partial<Holder> & { token: string } {
 
 /** A lock that is held. */
 export class Lock {
+  readonly holder: Holder
   readonly #paths: Paths
-  readonly #holder: Holder
   readonly #file: FileHandle
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -154,15 +208,15 @@ export class Lock {
   #isReleased = false
   #lastSign = performance.now()
 
-  constructor(paths: Paths, holder: Holder, file: FileHandle) {
+  constructor(paths: Paths, { holder, file }: Taken) {
     this.#paths = paths
-    this.#holder = holder
+    this.holder = holder
     this.#file = file
   }
 
   /** Unlike any other lock's: names files that only its holder writes. */
   get token(): string {
-    return this.#holder.token
+    return this.holder.token
   }
 
   /** Shows that the holder lives, and calls back while somebody waits or once the lock was lost. */
@@ -189,7 +243,7 @@ export class Lock {
   }
 
   async #isHeld(): Promise<boolean> {
-    return (await look(this.#paths.lock, 0))?.token === this.#holder.token
+    return (await look(this.#paths.lock, 0))?.token === this.holder.token
   }
 
   /**
@@ -197,7 +251,7 @@ export class Lock {
    * file by the file server's clock; setting times would use ours.
    */
   async #sign(): Promise<void> {
-    await this.#file.write(JSON.stringify(this.#holder), 0)
+    await this.#file.write(JSON.stringify(this.holder), 0)
     this.#lastSign = performance.now()
   }
 
@@ -216,16 +270,19 @@ export class Lock {
     if (!(await this.#isHeld())) throw new UploadError('ERR_CONFLICT')
   }
 
-  /** Idempotent; never removes somebody else's lock. */
+  /** Idempotent; never removes somebody else's lock, and never fails: what the work did is done. */
   async release(): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true
     clearInterval(this.#timer)
-    const wasSilent = this.#wasSilent
     await this.#looking
-    // Somebody may be taking it over just now: not by name, see createExclusively.
-    if (wasSilent) await this.#file.truncate(0).catch(() => undefined)
-    await this.#file.close()
-    if (!wasSilent && (await this.#isHeld())) await rm(this.#paths.lock, { force: true })
+    // Without a timer it was never shown that the holder lives; it held the lock for a moment.
+    const lastSign = this.#timer === undefined ? performance.now() : this.#lastSign
+    await persistently(async () => {
+      // Somebody may be taking it over just now: not by name, see createExclusively.
+      if (performance.now() - lastSign > FENCE) await this.#file.truncate(0)
+      else if (await this.#isHeld()) await remove(this.#paths.lock)
+      await this.#file.close()
+    })
   }
 }

@@ -4,13 +4,14 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
-import { append, truncateTo } from './append.js'
-import { asDiskFailure, type Fsync, openData, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
+import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
+import { asDiskFailure, type Fsync, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
 import { isForeign, readRecord } from './load.js'
 import { acquire, type Lock } from './lock.js'
 import { contentOf } from './read.js'
@@ -32,6 +33,8 @@ export class DiskUpload implements UploadHandle {
   #record: DiskRecord
   /** No record of it was written yet. */
   #isNew: boolean
+  /** A commit failed, and nobody knows whether it was done. */
+  #isDoubtful = false
 
   constructor(context: DiskContext, paths: Paths, record: DiskRecord, isNew: boolean) {
     this.context = context
@@ -46,6 +49,11 @@ export class DiskUpload implements UploadHandle {
 
   get isNew(): boolean {
     return this.#isNew
+  }
+
+  /** No record names the bytes, so nobody will ever ask for them. */
+  get isUnnamed(): boolean {
+    return this.#isNew && !this.#isDoubtful
   }
 
   /** The record is still the one that tusd wrote. */
@@ -64,13 +72,17 @@ export class DiskUpload implements UploadHandle {
   /** Writes the first record. @throws UploadError ERR_CONFLICT if there is one */
   async begin(): Promise<void> {
     await this.#exclusively(undefined, async (lock) => {
-      const file = await openData(this.paths.data)
       try {
-        await truncateTo(file, 0)
+        const file = await openHeld(this.paths, lock)
+        try {
+          await truncateTo(file, 0)
+        } finally {
+          await file.close()
+        }
+        await this.commit(lock, {})
       } finally {
-        await file.close()
+        if (this.isUnnamed) await removeUnnamed(this, lock)
       }
-      await this.commit(lock, {})
     })
   }
 
@@ -87,7 +99,7 @@ export class DiskUpload implements UploadHandle {
     if (state === 'failed') throw this.#gone()
     if (!isWhole(this.#record)) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     await this.#exclusively(undefined, async (lock) => {
-      const file = await openData(this.paths.data)
+      const file = await openHeld(this.paths, lock)
       try {
         await truncateTo(file, this.#record.offset)
         if (this.context.fsync !== 'never') await this.sync(file, lock)
@@ -164,9 +176,28 @@ export class DiskUpload implements UploadHandle {
       await lock.mustHold()
       await this.#mustBeCurrent()
     }
-    await replaceFile(this.paths.record, text, { temporary: temporaryOf(this.paths.lock, lock.token), sync, check })
+    const temporary = temporaryOf(this.paths.lock, lock.token)
+    await replaceFile(this.paths.record, text, { temporary, sync, check }).catch(async (error) => {
+      await this.#settle(next)
+      throw error
+    })
+    this.#advance(next)
+  }
+
+  #advance(next: DiskRecord): void {
     this.#record = next
     this.#isNew = false
+    this.#isDoubtful = false
+  }
+
+  /** A commit that failed may have been done: the record tells, by its nonce. */
+  async #settle(next: DiskRecord): Promise<void> {
+    try {
+      const found = await readRecord(this.paths, next.id)
+      if (found?.commit === next.commit) this.#advance(next)
+    } catch {
+      this.#isDoubtful = true
+    }
   }
 
   /** Does the work as the one writer of this upload in all processes. */
@@ -189,10 +220,35 @@ export class DiskUpload implements UploadHandle {
     try {
       lock.watch(() => body?.stop())
       await this.#mustBeCurrent()
+      if (lock.holder.mayBeWritten && !this.#isNew && this.#record.state === 'open') await this.#renew(lock)
       await work(lock)
     } finally {
       await lock.release()
     }
+  }
+
+  /**
+   * Puts a copy in the place of the data file. A holder before this one, which stood still and may go on at any time,
+   * has the old file open: what it writes or cuts off then is no part of the upload.
+   */
+  async #renew(lock: Lock): Promise<void> {
+    const copy = temporaryOf(this.paths.lock, lock.token)
+    try {
+      await copyFile(this.paths.data, copy, constants.COPYFILE_FICLONE)
+      const file = await open(copy, 'r+')
+      try {
+        await truncateTo(file, this.#record.offset)
+        if (this.context.fsync === 'commit') await file.datasync()
+      } finally {
+        await file.close()
+      }
+      await lock.mustHold()
+      await rename(copy, this.paths.data)
+    } catch (error) {
+      await rm(copy, { force: true }).catch(() => undefined)
+      throw error
+    }
+    if (this.context.fsync === 'commit') await syncFolder(dirname(this.paths.data))
   }
 
   /** @throws UploadError ERR_CONFLICT if the record is not the one that this handle knows */

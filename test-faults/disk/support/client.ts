@@ -153,7 +153,8 @@ export class Client {
 
   #hear({ status, fields }: Answer): void {
     const offset = fields['upload-offset']
-    if (offset === undefined) return
+    // A refused creation tells the offset of an upload that nobody can ask for.
+    if (offset === undefined || this.known.location === undefined) return
     if (status === 200 && Number(offset) < this.known.told)
       throw new Broken(`the offset ${this.known.told} was told before, and now it is ${offset}`)
     if (Number(offset) > this.content.byteLength) throw new Broken(`the offset ${offset} is past what was sent`)
