@@ -207,6 +207,7 @@ export class Lock {
   #isLost = false
   #isReleased = false
   #lastSign = performance.now()
+  #hasTemporary = false
 
   constructor(paths: Paths, { holder, file }: Taken) {
     this.#paths = paths
@@ -270,6 +271,11 @@ export class Lock {
     if (!(await this.#isHeld())) throw new UploadError('ERR_CONFLICT')
   }
 
+  /** What should have replaced the record may be there still: it goes with the lock. */
+  mayLitter(): void {
+    this.#hasTemporary = true
+  }
+
   /** Idempotent; never removes somebody else's lock, and never fails: what the work did is done. */
   async release(): Promise<void> {
     if (this.#isReleased) return
@@ -279,6 +285,7 @@ export class Lock {
     // Without a timer it was never shown that the holder lives; it held the lock for a moment.
     const lastSign = this.#timer === undefined ? performance.now() : this.#lastSign
     await persistently(async () => {
+      if (this.#hasTemporary) await remove(temporaryOf(this.#paths.lock, this.token))
       // Somebody may be taking it over just now: not by name, see createExclusively.
       if (performance.now() - lastSign > FENCE) await this.#file.truncate(0)
       else if (await this.#isHeld()) await remove(this.#paths.lock)

@@ -178,6 +178,7 @@ export class DiskUpload implements UploadHandle {
     }
     const temporary = temporaryOf(this.paths.lock, lock.token)
     await replaceFile(this.paths.record, text, { temporary, sync, check }).catch(async (error) => {
+      lock.mayLitter()
       await this.#settle(next)
       throw error
     })

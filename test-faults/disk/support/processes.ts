@@ -59,7 +59,14 @@ export function start({ path, library }: Program, task: Task) {
   return { child, ended }
 }
 
-export const run = (program: Program, task: Task): Promise<Ran> => start(program, task).ended
+/** Milliseconds after which a process that does not end is killed: its points are then not over. */
+const LONGEST = 120_000
+
+export async function run(program: Program, task: Task): Promise<Ran> {
+  const { child, ended } = start(program, task)
+  const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST)
+  return ended.finally(() => clearTimeout(timer))
+}
 
 export const logOf = (root: string, { name }: Point): Log => parseLog(readFileSync(join(root, `${name}.log`), 'utf8'))
 

@@ -97,10 +97,11 @@ export function failuresOf({ operation, bytes }: Call): Fault[] {
   return faults
 }
 
-/** The ways to die at a call. After one that only reads, it is as before the next one. */
+/**
+ * The ways to die at a call that changes something. Dying at one that only reads leaves the same folder as dying before
+ * the next change, when the client was told at least as much.
+ */
 export function deathsOf({ operation, bytes }: Call): Fault[] {
-  const faults: Fault[] = ['kill-before']
-  if (CHANGES.includes(operation)) faults.push('kill-after')
-  if (operation === 'write' && bytes > 1) faults.push('torn')
-  return faults
+  if (!CHANGES.includes(operation)) return []
+  return operation === 'write' && bytes > 1 ? ['kill-before', 'torn', 'kill-after'] : ['kill-before', 'kill-after']
 }
