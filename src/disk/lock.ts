@@ -49,7 +49,7 @@ export async function acquire(paths: Paths, { timeout, isOver }: AcquireOptions)
       taken = await take(paths.lock, holder, now)
       lock = taken && new Lock(paths, taken)
     }
-    for (const token of lock?.holder.replaced ?? []) await rm(temporaryOf(paths.lock, token), { force: true })
+    await lock?.clean()
   } catch (error) {
     await lock?.release()
     throw error
@@ -94,8 +94,11 @@ async function take(path: string, holder: Holder, now = Number.NEGATIVE_INFINITY
   const release = (): Promise<void> =>
     persistently(async () => {
       if (performance.now() - began > FENCE) await taken.file.truncate(0)
-      // The renaming may have been done though it failed.
-      else for (const name of [guard, path]) if ((await look(name, 0))?.token === holder.token) await remove(name)
+      else {
+        if ((await look(guard, 0))?.token === holder.token) await remove(guard)
+        // The renaming may have been done though it failed.
+        if ((await look(path, 0))?.token === holder.token) await removeWith(path, taken.holder.replaced)
+      }
       await taken.file.close()
     })
   try {
@@ -117,6 +120,12 @@ const successorOf = (found: Found, wasSilent: boolean, holder: Holder): Holder =
   replaced: [found.token, ...(found.replaced ?? []), ...(holder.replaced ?? [])],
   mayBeWritten: wasSilent || found.mayBeWritten === true || holder.mayBeWritten === true,
 })
+
+/** Together with what the holders of these tokens did not put in the place of the record. */
+async function removeWith(lock: string, tokens: Iterable<string> = []): Promise<void> {
+  for (const token of tokens) await remove(temporaryOf(lock, token))
+  await remove(lock)
+}
 
 const remove = (path: string): Promise<void> => rm(path, { force: true })
 
@@ -207,12 +216,22 @@ export class Lock {
   #isLost = false
   #isReleased = false
   #lastSign = performance.now()
-  #hasTemporary = false
+  /** Tokens of those who may have left what should have replaced the record. */
+  readonly #litterers: Set<string>
 
   constructor(paths: Paths, { holder, file }: Taken) {
     this.#paths = paths
     this.holder = holder
     this.#file = file
+    this.#litterers = new Set(holder.replaced)
+  }
+
+  /** A record that a holder before this one did not put in place must not come to its place later. */
+  async clean(): Promise<void> {
+    for (const token of this.#litterers) {
+      await remove(temporaryOf(this.#paths.lock, token))
+      this.#litterers.delete(token)
+    }
   }
 
   /** Unlike any other lock's: names files that only its holder writes. */
@@ -273,7 +292,7 @@ export class Lock {
 
   /** What should have replaced the record may be there still: it goes with the lock. */
   mayLitter(): void {
-    this.#hasTemporary = true
+    this.#litterers.add(this.token)
   }
 
   /** Idempotent; never removes somebody else's lock, and never fails: what the work did is done. */
@@ -285,10 +304,9 @@ export class Lock {
     // Without a timer it was never shown that the holder lives; it held the lock for a moment.
     const lastSign = this.#timer === undefined ? performance.now() : this.#lastSign
     await persistently(async () => {
-      if (this.#hasTemporary) await remove(temporaryOf(this.#paths.lock, this.token))
       // Somebody may be taking it over just now: not by name, see createExclusively.
       if (performance.now() - lastSign > FENCE) await this.#file.truncate(0)
-      else if (await this.#isHeld()) await remove(this.#paths.lock)
+      else if (await this.#isHeld()) await removeWith(this.#paths.lock, this.#litterers)
       await this.#file.close()
     })
   }
