@@ -112,6 +112,11 @@ export const SCENARIOS: Record<string, Scenario> = {
       expect(204, await client.append(SIZE, SIZE, { fields: { 'upload-length': String(SIZE) } }))
     },
   },
+  'an append to an upload that is under way': {
+    goal: 'finished',
+    prepare: begun,
+    run: appendedRest,
+  },
   'bodies with checksums': {
     goal: 'finished',
     prepare: created,
