@@ -51,6 +51,9 @@ export function codeOf(error: unknown): string | undefined {
 
 export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
 
+/** There is no room on the disk, or none for this user. */
+export const isFull = (error: unknown): boolean => codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT'
+
 /** Codes that a change of configuration cures, not time. */
 const REFUSALS = ['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'EISDIR']
 

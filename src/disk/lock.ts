@@ -62,6 +62,31 @@ export async function acquire(paths: Paths, { timeout, isOver }: AcquireOptions)
   return lock
 }
 
+/**
+ * Holds the lock without a name in it, on a disk that has no room for one. Nobody takes such a lock over before WRITING
+ * is over.
+ * @param work is given what throws when that time comes near
+ * @throws UploadError ERR_UPLOAD_LOCKED if there is a lock, also one of a dead holder
+ */
+export async function heldBriefly(path: string, work: (mustBeInTime: () => void) => Promise<void>): Promise<void> {
+  const began = performance.now()
+  const isInTime = (): boolean => performance.now() - began < WRITING / 2
+  const locked = (cause?: unknown) => new UploadError('ERR_UPLOAD_LOCKED', { cause, retryAfter: 1_000 })
+  const file = await open(path, 'wx').catch((error) => {
+    throw codeOf(error) === 'EEXIST' ? locked(error) : error
+  })
+  try {
+    await work(() => {
+      if (!isInTime()) throw locked()
+    })
+  } finally {
+    await persistently(async () => {
+      if (isInTime()) await remove(path)
+      await file.close()
+    })
+  }
+}
+
 /** @returns the time by the clock that dates the files, which on a file server is not ours */
 async function askToYield(paths: Paths): Promise<number> {
   const file = await open(paths.yield, 'w')

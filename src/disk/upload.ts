@@ -11,9 +11,9 @@ import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
 import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
-import { asDiskFailure, type Fsync, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
+import { asDiskFailure, type Fsync, isFull, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
 import { isForeign, readRecord } from './load.js'
-import { acquire, type Lock } from './lock.js'
+import { acquire, heldBriefly, type Lock } from './lock.js'
 import { contentOf } from './read.js'
 import { type DiskRecord, encodeRecord, infoOf, isWhole } from './record.js'
 
@@ -26,6 +26,8 @@ export interface DiskContext {
   /** What holds a lock now, for closing. */
   running: Set<Promise<void>>
 }
+
+const TERMINATED = 'The upload was terminated.'
 
 export class DiskUpload implements UploadHandle {
   readonly context: DiskContext
@@ -137,17 +139,33 @@ export class DiskUpload implements UploadHandle {
     try {
       await this.#exclusively(undefined, async (lock) => {
         if (this.#record.state !== 'failed') {
-          await this.commit(lock, { state: 'failed', failure: 'The upload was terminated.', completedAt: undefined })
+          await this.commit(lock, { state: 'failed', failure: TERMINATED, completedAt: undefined })
         }
         await rm(this.paths.data, { force: true })
         // The wish of a contender that died: nobody would come to remove it.
         await rm(this.paths.yield, { force: true })
+      }).catch((error) => {
+        // A termination must be able to make room.
+        if (!isFull(error.cause)) throw error
+        return this.#terminateWithoutRoom()
       })
       await rm(this.paths.record, { force: true })
       if (this.context.fsync !== 'never') await syncFolder(dirname(this.paths.record))
     } catch (error) {
       throw asDiskFailure(error)
     }
+  }
+
+  /** Where there is no room for another record, nor for a name in the lock: the record goes first. */
+  async #terminateWithoutRoom(): Promise<void> {
+    await heldBriefly(this.paths.lock, async (mustBeInTime) => {
+      await this.#mustBeCurrent()
+      mustBeInTime()
+      await rm(this.paths.record, { force: true })
+      this.#record = { ...this.#record, state: 'failed', failure: TERMINATED }
+      await rm(this.paths.data, { force: true })
+      await rm(this.paths.yield, { force: true })
+    })
   }
 
   /**

@@ -26,6 +26,8 @@ export interface Point {
   /** The call to strike; without one the scenario runs through. */
   call?: string
   fault?: Fault
+  /** What the client knows of a process before this one, that was killed: it goes on, in the same folder. */
+  known?: Known
 }
 
 /** One line. */
@@ -46,27 +48,29 @@ function hurry(times: number): void {
   globalThis.setInterval = ((work: () => void, ms: number) => every(work, ms / times)) as typeof setInterval
 }
 
-async function strike(scenario: Scenario, root: string, { name, call, fault }: Point): Promise<void> {
+async function strike(scenario: Scenario, root: string, { name, call, fault, known }: Point): Promise<void> {
   const directory = join(root, name)
-  mkdirSync(directory)
+  mkdirSync(directory, { recursive: true })
   const serverOf = () =>
     createServer({ store: new DiskStore({ directory, lockTimeout: scenario.clock ? 5_000 : 100 }) })
   const server = serverOf()
   const onKnown = (known: Known): void => say({ point: name, known })
-  const client = new Client(server.serve, CONTENT, { onKnown, patience: patienceIn(directory) })
+  const options = { onKnown, patience: patienceIn(directory), ...(known && { known }) }
+  const client = new Client(server.serve, CONTENT, options)
+  const goOn = (): Promise<void> => (scenario.goal === 'finished' ? client.resume() : client.end())
   const scene = { client, directory, other: serverOf().serve }
-  await scenario.prepare?.(scene)
+  if (!known) await scenario.prepare?.(scene)
   watch(directory, `${directory}.log`)
   if (call && fault) arm(call, fault)
   try {
-    await scenario.run(scene)
+    await (known ? goOn() : scenario.run(scene))
     disarm()
   } catch (error) {
     // The disk is well again, and the same process goes on.
     disarm()
     if (!(error instanceof Refused)) throw error
     if (call === undefined) throw error
-    await (scenario.goal === 'finished' ? client.resume() : client.end())
+    await goOn()
   }
   await server.close()
   say({ point: name, known: client.known, over: 'done' })
