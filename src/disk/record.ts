@@ -77,6 +77,7 @@ function parse(text: string): Info {
     typeof value.ID === 'string' &&
     isSize(value.Size) &&
     isSize(value.Offset) &&
+    (value.SizeIsDeferred === true || value.Offset <= value.Size) &&
     isMetadata(value.MetaData ?? {})
   if (!isRecord) throw new Error('the file is not the record of an upload')
   return value

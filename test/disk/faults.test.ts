@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -155,5 +155,56 @@ test('the wish of a contender that died while the upload was terminated goes wit
     return sync.call(this)
   })
   await upload.terminate?.()
+  assert.deepEqual(readdirSync(directory), [])
+})
+
+test('a commit that was done, though it was told as failed: its bytes stay', async (context) => {
+  const directory = await folderFor(context)
+  const store = new DiskStore({ directory })
+  const upload = await store.create(newUpload('doubtful', 30), { appendFollows: true })
+  const prototype = await handlePrototype()
+  const { sync } = prototype
+  let syncs = 0
+  // The first is that of the folder which was made for the ID, the second that of the record.
+  context.mock.method(prototype, 'sync', function (this: FileHandle) {
+    syncs += 1
+    const isFolder = readlinkSync(`/proc/self/fd/${this.fd}`) === directory
+    return isFolder && readdirSync(directory).includes('doubtful.info')
+      ? Promise.reject(failure('EIO'))
+      : sync.call(this)
+  })
+  await assert.rejects(upload.append(0, bodyOf([seededBytes(1, 30)])), { code: 'ERR_STORE_UNAVAILABLE' })
+  context.mock.restoreAll()
+  assert.ok(syncs > 1)
+  const fresh = await store.open('doubtful')
+  assert.equal(fresh.info.state, 'complete')
+  assert.deepEqual(await contentOf(fresh), Buffer.from(seededBytes(1, 30)))
+})
+
+test('a lock that cannot be removed now is removed a little later, and what was done is done', async (context) => {
+  const directory = await folderFor(context)
+  const upload = await new DiskStore({ directory }).create(newUpload('kept', 30))
+  const prototype = await handlePrototype()
+  const { readFile } = prototype
+  // Before a lock is removed it is read.
+  context.mock.method(prototype, 'readFile', function (this: FileHandle, ...args: Parameters<FileHandle['readFile']>) {
+    const isDone = readFileSync(join(directory, 'kept.info'), 'utf8').includes('"Offset":10')
+    return isDone ? Promise.reject(failure('EIO')) : readFile.apply(this, args)
+  })
+  assert.equal(await upload.append(0, bodyOf([seededBytes(1, 10)])), 10)
+  assert.ok(readdirSync(directory).includes('kept.lock'))
+  context.mock.restoreAll()
+  assert.equal(await upload.append(10, bodyOf([seededBytes(1, 30).subarray(10)])), 30)
+  assert.deepEqual(readdirSync(directory).sort(), ['kept', 'kept.info'])
+})
+
+test('a creation that fails before its record is there leaves nothing', async (context) => {
+  const directory = await folderFor(context)
+  const store = new DiskStore({ directory, fsync: 'finish' })
+  context.mock.method(await handlePrototype(), 'writeFile', async function (this: FileHandle, text: string) {
+    if (text.includes('"ID"')) throw failure('ENOSPC')
+    return this.write(text)
+  })
+  await assert.rejects(store.create(newUpload('none', 30)), { code: 'ERR_STORE_UNAVAILABLE' })
   assert.deepEqual(readdirSync(directory), [])
 })

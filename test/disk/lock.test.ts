@@ -8,7 +8,10 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathsOf } from '../../src/disk/files.js'
 import { type Holder, identity } from '../../src/disk/holder.js'
+import { DiskStore } from '../../src/disk/index.js'
 import { acquire, type Lock } from '../../src/disk/lock.js'
+import { bodyOf, seededBytes } from '../support/body.js'
+import { contentOf, newUpload } from './support/content.js'
 import { folderFor } from './support/folder.js'
 import { handlePrototype } from './support/handles.js'
 
@@ -150,4 +153,38 @@ test('a holder that stood still for long writes no more, and does not remove wha
   assert.throws(() => lock.mayWrite(), { code: 'ERR_CONFLICT' })
   await lock.release()
   assert.equal(readFileSync(paths.lock, 'utf8'), '')
+})
+
+for (const [who, change, isReplaced] of [
+  ['was silent for too long', { host: 'elsewhere' }, true],
+  ['is dead', { pid: 2 ** 30 }, false],
+] as const) {
+  test(`after a holder that ${who}, the file that it has open is ${isReplaced ? 'no longer' : 'still'} the upload's`, async (context) => {
+    const directory = await folderFor(context)
+    const paths = pathsOf(directory, 'x')
+    const upload = await new DiskStore({ directory }).create(newUpload('x', 30))
+    await upload.append(0, bodyOf([seededBytes(1, 10)]))
+    writeFileSync(paths.lock, JSON.stringify({ ...(await identity(token())), ...change }))
+    aged(paths.lock, 70)
+    const before = statSync(paths.data).ino
+    await upload.append(10, bodyOf([seededBytes(1, 20).subarray(10)]))
+    assert.equal(statSync(paths.data).ino !== before, isReplaced)
+    await upload.append(20, bodyOf([seededBytes(1, 30).subarray(20)]))
+    assert.deepEqual(await contentOf(upload), Buffer.from(seededBytes(1, 30)))
+    assert.deepEqual(readdirSync(directory).sort(), ['x', 'x.info'])
+  })
+}
+
+test('who replaces one that died before it had replaced another cleans up after both', async (context) => {
+  const directory = await folderFor(context)
+  const paths = pathsOf(directory, 'x')
+  const [first, second] = [token(), { ...(await deadHolder()), replaced: [] as string[], mayBeWritten: true }]
+  second.replaced.push(first)
+  writeFileSync(paths.lock, JSON.stringify(second))
+  writeFileSync(`${paths.lock}.${first}.tmp`, 'a record')
+  writeFileSync(`${paths.lock}.${second.token}.tmp`, 'a record')
+  const lock = await acquire(paths, { timeout: 500 })
+  assert.deepEqual(readdirSync(directory), ['x.lock'])
+  assert.equal(lock.holder.mayBeWritten, true)
+  await lock.release()
 })
