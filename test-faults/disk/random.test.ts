@@ -15,7 +15,7 @@ import { SCENARIOS } from './support/scenarios.js'
 import { deathsOf } from './support/strike.js'
 
 const SEED = Number(process.env.HOLDFAST_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const ROUNDS = Number(process.env.HOLDFAST_ROUNDS ?? 24)
+const ROUNDS = Number(process.env.HOLDFAST_ROUNDS ?? 12)
 const DEATHS = 5
 
 let folder: string
