@@ -15,11 +15,11 @@ import { SCENARIOS, type Scenario } from './support/scenarios.js'
 import { deathsOf } from './support/strike.js'
 
 const AT_ONCE = availableParallelism() + 1
-const NOTHING: Known = { told: 0, finished: false, ended: false }
+const NOTHING: Readonly<Known> = { told: 0, finished: false, ended: false }
 
 let folder: string
 let program: Program
-const tried = { calls: 0, points: 0 }
+const tried = { calls: 0, points: 0, complaints: 0 }
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-disk-faults-'))
@@ -28,9 +28,9 @@ before(async () => {
 
 after(() => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
-  console.log(
-    `${Object.keys(SCENARIOS).length} scenarios, ${tried.calls} calls, ${tried.points} deaths at them tried: no byte was lost.`,
-  )
+  const { calls, points, complaints } = tried
+  const lost = complaints === 0 ? 'no byte was lost' : `${complaints} broke a promise`
+  console.log(`${Object.keys(SCENARIOS).length} scenarios, ${calls} calls, ${points} deaths at them tried: ${lost}.`)
 })
 
 for (const [title, scenario] of Object.entries(SCENARIOS)) {
@@ -44,6 +44,7 @@ for (const [title, scenario] of Object.entries(SCENARIOS)) {
     )
     tried.calls += calls.length
     tried.points += points.length
+    tried.complaints += complaints.length
     assert.deepEqual(complaints, [])
   })
 }
@@ -52,7 +53,7 @@ async function died(title: string, scenario: Scenario, root: string, point: Poin
   const ran = await run(program, { scenario: title, root, points: [point] })
   assert.equal(ran.signal, 'SIGKILL', `the process was not killed. ${ran.errors}`)
   const directory = join(root, point.name)
-  const known = ran.told.get(point.name)?.known ?? NOTHING
+  const known = ran.told.get(point.name)?.known ?? { ...NOTHING }
   await verify(scenario, directory, known, true)
   for (const name of readdirSync(directory)) assert.match(name, ORPHAN)
 }

@@ -82,7 +82,7 @@ test(`processes killed one after the other at calls picked by the seed ${SEED}: 
     })
     killed += deaths
   })
-  console.log(`seed ${SEED}: ${ROUNDS} uploads, ${killed} processes killed, no byte was lost.`)
   assert.deepEqual(complaints, [])
   assert.ok(killed >= ROUNDS, 'processes were killed')
+  console.log(`seed ${SEED}: ${ROUNDS} uploads, ${killed} processes killed, no byte was lost.`)
 })

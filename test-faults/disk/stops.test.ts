@@ -91,6 +91,6 @@ test('a process that stood still at any call of an append, while another took ov
   await forEach(points, availableParallelism() + 1, (point) =>
     stopped(root, point).catch((error) => void complaints.push(`${point.name}: ${error}`)),
   )
-  console.log(`${points.length} calls at which the process stood still: no byte of the other was changed.`)
   assert.deepEqual(complaints, [])
+  console.log(`${points.length} calls at which the process stood still: no byte of the other was changed.`)
 })
