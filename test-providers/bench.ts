@@ -38,17 +38,22 @@ export async function askServer(server: RunningServer): Promise<Awaited<ReturnTy
   }
 }
 
+/** @param capabilities what stores here are told; without conditional writes they are also told to be the only ones */
 export function openBench(server: RunningServer, capabilities: Partial<Capabilities>) {
   const client = server.client()
   const Bucket = server.bucket
-  const openStore = (): S3Store =>
-    new S3Store({
+  const openStore = async (): Promise<S3Store> => {
+    const service = server.client()
+    const store = new S3Store({
       bucket: Bucket,
-      service: server.client(),
+      service,
       preferredPartSize: PART,
       maxObjectSize: 64 * MiB,
       capabilities,
     })
+    if (capabilities.conditionalWrites === 'none') await store.ready({ exclusive: true })
+    return store
+  }
   const keys = async (Prefix: string): Promise<string[]> => {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }))
     return Contents.map(({ Key }) => Key!)
@@ -62,7 +67,7 @@ export function openBench(server: RunningServer, capabilities: Partial<Capabilit
     openStore,
     keys,
     multiparts,
-    startNode: () => startNode(openStore()),
+    startNode: async () => startNode(await openStore()),
     async leftovers(id: string): Promise<string[]> {
       return [...(await keys(id)), ...(await multiparts(id)).map((uploadId) => `multipart ${uploadId}`)]
     },

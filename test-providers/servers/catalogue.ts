@@ -44,6 +44,8 @@ export interface Server {
   readonly started: string
   /** What the store's probe must find out about it. */
   readonly capabilities: Pick<Capabilities, 'conditionalWrites' | 'checksums'>
+  /** It tests conditions, but not in one step with the write (or the read): the doctor finds out, and they are not used. */
+  readonly isLate?: true
   /** Rules that Holdfast cannot keep on this server, with the reason. Their tests run and are reported as todo. */
   readonly exceptions?: readonly Exception[]
   /** It takes parts of a multipart upload that was aborted, so that the loss is found only when it is completed. */
@@ -174,17 +176,21 @@ export const SERVERS = {
       version: 'v1.8.0',
       binary: 'versitygw',
     },
-    started: '`versitygw posix --sidecar FOLDER FOLDER`',
+    started: '`versitygw posix FOLDER`',
     capabilities: QUOTED,
-    start: async (input) => {
-      const sidecar = join(input.workspace.folder, 'sidecar')
-      await mkdir(sidecar)
-      const { accessKeyId, secretAccessKey } = input.credentials
-      const keys = ['--access', accessKeyId, '--secret', secretAccessKey]
-      return oneProcess(({ port, data }) => ({
-        args: ['--port', `127.0.0.1:${port}`, ...keys, '--quiet', 'posix', '--sidecar', sidecar, data],
-      }))(input)
-    },
+    start: oneProcess(({ port, data, credentials: { accessKeyId, secretAccessKey } }) => ({
+      args: [
+        '--port',
+        `127.0.0.1:${port}`,
+        '--access',
+        accessKeyId,
+        '--secret',
+        secretAccessKey,
+        '--quiet',
+        'posix',
+        data,
+      ],
+    })),
   },
   garage: {
     title: 'Garage',
@@ -202,7 +208,13 @@ export const SERVERS = {
     source: { by: 'go', module: 'github.com/rclone/rclone', version: 'v1.76.0', binary: 'rclone' },
     started: '`rclone serve s3 FOLDER`',
     capabilities: QUOTED,
-    exceptions: [{ rule: SEVERAL_NODES, why: 'rclone writes files in place: who reads meanwhile gets a part of them' }],
+    isLate: true,
+    exceptions: [
+      {
+        rule: SEVERAL_NODES,
+        why: 'rclone writes files in place, and who reads meanwhile gets a part of them: a locker is needed',
+      },
+    ],
     start: oneProcess(({ port, data, credentials: { accessKeyId, secretAccessKey } }) => ({
       args: ['serve', 's3', '--addr', `127.0.0.1:${port}`, '--auth-key', `${accessKeyId},${secretAccessKey}`, data],
     })),
@@ -217,7 +229,9 @@ export const SERVERS = {
     },
     started: '`java -jar s3proxy.jar`, `filesystem-nio2`',
     capabilities: QUOTED,
+    isLate: true,
     takesPartsAfterAbort: true,
+    exceptions: [{ rule: SEVERAL_NODES, why: 'S3Proxy tests conditions before it writes: a locker is needed' }],
     start: startS3Proxy,
   },
   s3mock: {
@@ -226,8 +240,12 @@ export const SERVERS = {
     source: { by: 'maven', artifact: 'com.adobe.testing:s3mock:5.2.0:jar:exec', file: 's3mock-5.2.0-exec.jar' },
     started: '`java -jar s3mock-exec.jar`',
     capabilities: QUOTED,
+    isLate: true,
     exceptions: [
-      { rule: SEVERAL_NODES, why: 'S3Mock writes files in place, and checks conditions before it writes' },
+      {
+        rule: SEVERAL_NODES,
+        why: 'S3Mock writes files in place, and tests conditions before it writes: a locker is needed',
+      },
       {
         rule: /^an ID that is taken is refused also/,
         why: 'S3Mock deletes the object of a key whose upload is aborted',

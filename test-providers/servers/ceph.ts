@@ -96,7 +96,7 @@ osd max object name len = 1024
 
 [client.gateway]
 rgw data = ${folder}/gateway
-rgw frontends = beast endpoint=127.0.0.1:${gateway}
+rgw frontends = beast endpoint=127.0.0.1:${gateway} tcp_nodelay=1
 rgw dns name = localhost
 rgw enable usage log = false
 rgw run sync thread = false

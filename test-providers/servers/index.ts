@@ -9,6 +9,7 @@ import { install } from './install.js'
 import { openWorkspace } from './process.js'
 
 export { SERVER_NAMES, SERVERS, type Server, type ServerName } from './catalogue.js'
+export { type DoctorSays, KNOWN } from './known.js'
 
 const BUCKET = 'uploads'
 const CREDENTIALS: Keys = { accessKeyId: 'holdfastholdfast', secretAccessKey: 'holdfast-holdfast-holdfast' }

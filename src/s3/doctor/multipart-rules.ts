@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { ListPartsCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3'
+import type { Refusal } from './diagnose.js'
 import { bytesPayload, freshPayload, readAll, textPayload } from './payload.js'
 import { brief, type Room } from './room.js'
 
@@ -31,10 +32,12 @@ async function twoParts(room: Room): Promise<{ key: string; size: number } | und
   const upload = await begin(room, 'two-parts')
   const first = randomBytes(room.options.minPartSize ?? 5 * MiB)
   const one = await room.call('uploadPart', { ...upload, partNumber: 1, body: bytesPayload(first) })
-  const replaced = await room.call('uploadPart', { ...upload, partNumber: 2, body: textPayload('replaced') })
-  const two = await room.call('uploadPart', { ...upload, partNumber: 2, body: textPayload('last') })
+  const before = await room.call('uploadPart', { ...upload, partNumber: 2, body: textPayload('replaced') })
+  const again = await room.ask(room.call('uploadPart', { ...upload, partNumber: 2, body: textPayload('last') }))
+  const [two, tail] = again.refusal ? [before, 'replaced'] : [again.output, 'last']
   await listing(room, upload, two.etag)
-  await foreignPart(room, upload, one.etag, replaced.etag)
+  if (again.refusal) tellFixed(room, again.refusal)
+  else await foreignPart(room, upload, one.etag, before.etag)
   const parts = [one, two].map(({ etag }, index) => ({ partNumber: index + 1, etag }))
   const completed = await room.ask(room.call('completeMultipartUpload', { ...upload, parts }))
   if (completed.refusal) {
@@ -43,14 +46,23 @@ async function twoParts(room: Room): Promise<{ key: string; size: number } | und
     return undefined
   }
   const bytes = await readAll((await room.call('getObject', { key: upload.key })).body)
-  const isRight = bytes.equals(Buffer.concat([first, Buffer.from('last')]))
-  const found = isRight ? `${first.length / MiB} MiB + 4 bytes, the same when read` : 'other bytes when read'
+  const isRight = bytes.equals(Buffer.concat([first, Buffer.from(tail)]))
+  const found = isRight
+    ? `${first.length / MiB} MiB + ${tail.length} bytes, the same when read`
+    : 'other bytes when read'
   room.find('Multipart uploads', 'Completing two parts', isRight ? 'ok' : 'failure', found)
   const isEmpty = completed.output.etag.replaceAll('"', '') === ''
   if (isEmpty)
     room.find('Multipart uploads', 'ETag of a completed upload', 'info', 'empty', 'The server asks with HeadObject.')
-  await again(room, upload, parts)
+  await completeAgain(room, upload, parts)
   return { key: upload.key, size: bytes.length }
+}
+
+function tellFixed(room: Room, refusal: Refusal): void {
+  const meaning =
+    'Where bytes were sent that did not count (a wrong Upload-Checksum, two clients at once), the right ones cannot take ' +
+    'their place: such an upload fails, and its client begins anew.'
+  room.find('Multipart uploads', 'A part sent again with other bytes', 'warning', `refused: ${brief(refusal)}`, meaning)
 }
 
 /** Pages of one part each, as long lists come; and the part that was sent last under its number. */
@@ -98,7 +110,7 @@ async function foreignPart(
   room.find('Multipart uploads', 'Completing with a replaced part', 'warning', 'not refused', meaning)
 }
 
-async function again(
+async function completeAgain(
   room: Room,
   upload: { key: string; uploadId: string },
   parts: { partNumber: number; etag: string }[],

@@ -45,8 +45,8 @@ const PROFILES: readonly Profile[] = [
   {
     id: 'aws',
     title: 'AWS S3',
+    // Not by `Server: AmazonS3`, which others say of themselves, too (rclone): behind another host the probe decides.
     hosts: /(^|\.)(amazonaws\.com(\.cn)?|api\.aws)$/,
-    server: /^AmazonS3$/,
     // docs.aws.amazon.com/AmazonS3/latest/userguide: conditional-writes.html, qfacts.html, checking-object-integrity.html
     facts: {
       conditionalWrites: 'quoted',

@@ -73,7 +73,7 @@ export const unquoted = (etag: string | undefined) => etag?.replaceAll('"', '')
 export function createContext(target: ProbeTarget, prefix: string, memory?: () => number): Context {
   const { endpoint, region, credentials, forcePathStyle = true } = target
   const client = (config: S3ClientConfig) =>
-    new S3({ endpoint, region, credentials, forcePathStyle, maxAttempts: 1, ...config })
+    withQuietBodies(new S3({ endpoint, region, credentials, forcePathStyle, maxAttempts: 1, ...config }))
   const context: Context = {
     target,
     bucket: target.bucket,
@@ -86,6 +86,20 @@ export function createContext(target: ProbeTarget, prefix: string, memory?: () =
     url: (request, expires, time) => presignedUrl(target, request, expires, time),
   }
   return context
+}
+
+/** A row that fails leaves bodies unread; when its client is closed, their errors are nobody's. */
+function withQuietBodies(s3: S3): S3 {
+  s3.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args)
+      const { Body } = result.output as { Body?: { on?: (event: 'error', listener: () => void) => void } }
+      Body?.on?.('error', () => {})
+      return result
+    },
+    { step: 'initialize' },
+  )
+  return s3
 }
 
 const encode = (text: string) =>
@@ -153,7 +167,8 @@ export function exchange(
       })
     })
     request.on('error', reject)
-    request.on('continue', () => {
+    // Some servers say it twice.
+    request.once('continue', () => {
       continued = true
       request.end(body)
     })

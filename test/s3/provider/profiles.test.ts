@@ -54,6 +54,8 @@ test('where the endpoint says nothing, the Server header does', () => {
   assert.equal(profileOf({ endpoint, server: 'VERSITYGW' }).id, 'versitygw')
   assert.equal(profileOf({ endpoint, server: 'SeaweedFS 4.41' }).id, 'seaweedfs')
   assert.equal(profileOf({ endpoint, server: 'nginx' }).id, 'other')
+  // What rclone says of itself: nothing that is known of AWS may be believed of it.
+  assert.equal(profileOf({ endpoint, server: 'AmazonS3' }).id, 'other')
   assert.equal(profileOf({ endpoint: 'https://storage.googleapis.com', server: 'MinIO' }).id, 'gcs')
 })
 

@@ -1,0 +1,133 @@
+/**
+ * `holdfast doctor` on one server: what it says is what is known, it leaves nothing, and the command that it recommends
+ * serves uploads.
+ * @module
+ */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { before, describe, type TestContext, test } from 'node:test'
+import type { Report } from '../src/s3/doctor/index.js'
+import { runCommand, startServer } from '../test/cli/command.js'
+import { sha256, someBytes } from '../test/support/bucket.js'
+import { idOf, post } from '../test/support/stack.js'
+import { type Bench, PART, uploadWithClient } from './bench.js'
+import { type DoctorSays, KNOWN, type RunningServer, SERVERS, type Server } from './servers/index.js'
+
+export type DoctorReport = Report & { command: string; policy: unknown }
+
+/** The rows that depend on who comes first. */
+const RACES = ['Creates at once', 'Replacements at once']
+
+export const environmentOf = (credentials: {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string | undefined
+}): Record<string, string> => ({
+  AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  ...(credentials.sessionToken ? { AWS_SESSION_TOKEN: credentials.sessionToken } : {}),
+  AWS_EC2_METADATA_DISABLED: 'true',
+})
+
+export const argsFor = ({ bucket, endpoint, region }: RunningServer): string[] => [
+  'doctor',
+  '--s3-bucket',
+  bucket,
+  '--s3-endpoint',
+  endpoint,
+  ...(region === 'us-east-1' ? [] : ['--s3-region', region]),
+]
+
+/** All of a row's warnings, in order. */
+export const rowsThat = (status: string, { findings }: Report): string[] =>
+  findings.filter((finding) => finding.status === status).map(({ what }) => what)
+
+export function doctor(server: RunningServer, bench: Bench): void {
+  const known = KNOWN[server.name].doctor
+  describe('holdfast doctor', () => {
+    let code: unknown
+    let report: DoctorReport
+    let keys: string[]
+    before(async () => {
+      keys = await bench.keys('')
+      const run = await runCommand([...argsFor(server), '--json'], environmentOf(server.credentials))
+      code = run.code
+      report = JSON.parse(run.stdout) as DoctorReport
+      await keep(server, report)
+    })
+
+    test('the bucket can serve, and what it found is what is known of the server', () => {
+      assert.deepEqual([code, report.healthy, rowsThat('failure', report)], [0, true, []])
+      assert.equal(report.provider.id, known.provider)
+      assert.deepEqual(report.missing, { needed: [], useful: [] })
+      const warnings = rowsThat('warning', report)
+      const isRaced = (what: string): boolean => known.races === true && RACES.includes(what)
+      assert.deepEqual(
+        warnings.filter((what) => !isRaced(what)),
+        known.warnings,
+      )
+      if (known.races) assert.ok(warnings.some(isRaced), 'of many writers at once more than one wins')
+      assert.deepEqual(report.options, known.options ?? {})
+      const { capabilities, isLate }: Server = SERVERS[server.name]
+      const wanted = known.conditionalWrites ?? (isLate ? 'none' : capabilities.conditionalWrites)
+      assert.deepEqual([report.facts.conditionalWrites, report.facts.checksums], [wanted, capabilities.checksums])
+    })
+
+    test('the bucket is afterwards as it was before', async () => {
+      assert.deepEqual(report.left, [])
+      assert.deepEqual(await bench.keys(''), keys)
+      assert.deepEqual(await bench.multiparts(''), [])
+    })
+
+    test('as text it is the same table', async () => {
+      const text = await runCommand(argsFor(server), environmentOf(server.credentials))
+      assert.equal(text.code, 0, text.stdout + text.stderr)
+      mustSayTheSame(text.stdout, report, known)
+    })
+
+    test('the command that it recommends serves', (context) => serves(context, server, bench, report))
+  })
+}
+
+function mustSayTheSame(text: string, report: DoctorReport, known: DoctorSays): void {
+  const marked = (mark: string): string[] =>
+    [...text.matchAll(new RegExp(`^ {2}${mark} (.+?)(?: {2}|$)`, 'gm'))].map(([, what]) => what!)
+  const withoutRaces = (names: string[]): string[] => names.filter((what) => !RACES.includes(what))
+  assert.deepEqual(withoutRaces(marked('✓')), withoutRaces(rowsThat('ok', report)))
+  assert.deepEqual(withoutRaces(marked('!')), known.warnings)
+  assert.deepEqual(marked('i'), rowsThat('info', report))
+  assert.deepEqual(marked('✗'), [])
+  assert.match(text, /^The bucket can serve/m)
+  assert.ok(text.includes(`\n  ${report.command}\n`), `the command is ${report.command}`)
+  const words = text.replaceAll(/\s+/g, ' ')
+  assert.equal(words.includes('a locker'), report.facts.conditionalWrites === 'none', 'a locker where one is needed')
+}
+
+/** With exactly these options, a port, and credentials. */
+async function serves(
+  context: TestContext,
+  server: RunningServer,
+  bench: Bench,
+  { command, facts }: DoctorReport,
+): Promise<void> {
+  const [program, ...args] = command.split(' ')
+  assert.equal(program, 'holdfast')
+  const node = await startServer(context, [...args, '--port', '0'], environmentOf(server.credentials))
+  const file = someBytes(3 * PART + 17)
+  if (facts.conditionalWrites === 'none') {
+    const refused = await post(node, { 'Upload-Length': String(file.length) })
+    assert.equal(refused.status, 500)
+    assert.match(await refused.text(), /no conditional writes .* locker/)
+    return
+  }
+  const id = idOf(await uploadWithClient(file, { endpoint: node.url }))
+  assert.equal(await bench.sha256Of(id), sha256(file))
+  assert.deepEqual((await bench.leftovers(id)).sort(), [id, `${id}.info`])
+}
+
+/** For docs/providers.md, when it is made anew. */
+async function keep(server: RunningServer, report: DoctorReport): Promise<void> {
+  const folder = process.env.HOLDFAST_MEASURES
+  if (folder) await writeFile(join(folder, `${server.name}.json`), JSON.stringify(report))
+}

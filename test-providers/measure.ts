@@ -1,2 +1,0 @@
-import type { RunningServer } from './servers/index.js'
-export function probeTests(_server: RunningServer): void {}
