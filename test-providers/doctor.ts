@@ -16,8 +16,11 @@ import { type DoctorSays, KNOWN, type RunningServer, SERVERS, type Server } from
 
 export type DoctorReport = Report & { command: string; policy: unknown }
 
-/** The rows that depend on who comes first. */
+/** The rows that depend on who comes first; with few rounds a server can be lucky in all of them. */
 const RACES = ['Creates at once', 'Replacements at once']
+const LUCKY = [...RACES, 'Reading while it is replaced']
+const isLucky = ({ races, warnings }: DoctorSays): boolean =>
+  races === true || warnings.some((what) => LUCKY.includes(what))
 
 export const environmentOf = (credentials: {
   accessKeyId: string
@@ -62,7 +65,7 @@ export function doctor(server: RunningServer, bench: Bench): void {
       assert.equal(report.provider.id, known.provider)
       assert.deepEqual(report.missing, { needed: [], useful: [] })
       const warnings = rowsThat('warning', report)
-      const isRaced = (what: string): boolean => known.races === true && RACES.includes(what)
+      const isRaced = (what: string): boolean => known.races === true && LUCKY.includes(what)
       assert.deepEqual(
         warnings.filter((what) => !isRaced(what)),
         known.warnings,
@@ -80,8 +83,8 @@ export function doctor(server: RunningServer, bench: Bench): void {
       assert.deepEqual(await bench.multiparts(''), [])
     })
 
-    test('as text it is the same table', async () => {
-      const text = await runCommand(argsFor(server), environmentOf(server.credentials))
+    test('as text, and measured less, it is the same table', async () => {
+      const text = await runCommand([...argsFor(server), '--quick'], environmentOf(server.credentials))
       assert.equal(text.code, 0, text.stdout + text.stderr)
       mustSayTheSame(text.stdout, report, known)
     })
@@ -93,13 +96,14 @@ export function doctor(server: RunningServer, bench: Bench): void {
 function mustSayTheSame(text: string, report: DoctorReport, known: DoctorSays): void {
   const marked = (mark: string): string[] =>
     [...text.matchAll(new RegExp(`^ {2}${mark} (.+?)(?: {2}|$)`, 'gm'))].map(([, what]) => what!)
-  const withoutRaces = (names: string[]): string[] => names.filter((what) => !RACES.includes(what))
-  assert.deepEqual(withoutRaces(marked('✓')), withoutRaces(rowsThat('ok', report)))
-  assert.deepEqual(withoutRaces(marked('!')), known.warnings)
+  const certain = (names: readonly string[]): string[] => names.filter((what) => !LUCKY.includes(what))
+  assert.deepEqual(certain(marked('✓')), certain(rowsThat('ok', report)))
+  assert.deepEqual(certain(marked('!')), certain(known.warnings))
   assert.deepEqual(marked('i'), rowsThat('info', report))
   assert.deepEqual(marked('✗'), [])
   assert.match(text, /^The bucket can serve/m)
-  assert.ok(text.includes(`\n  ${report.command}\n`), `the command is ${report.command}`)
+  if (!isLucky(known)) assert.ok(text.includes(`\n  ${report.command}\n`), `the command is ${report.command}`)
+  if (isLucky(known)) return
   const words = text.replaceAll(/\s+/g, ' ')
   assert.equal(words.includes('a locker'), report.facts.conditionalWrites === 'none', 'a locker where one is needed')
 }

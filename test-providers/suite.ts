@@ -24,7 +24,7 @@ export async function providerSuite(name: ServerName): Promise<void> {
   }
   const server = await startServer(name)
   const { found, notes } = await askServer(server)
-  const { title, version, capabilities, isLate = false, exceptions = [] }: Server = SERVERS[name]
+  const { title, version, capabilities, isLate, exceptions = [] }: Server = SERVERS[name]
   // As the doctor recommends it: conditions that are not one step with their write are worth nothing.
   const bench = openBench(server, { ...found, ...(isLate ? { conditionalWrites: 'none' } : {}) })
   describe(`${title} ${version}`, () => {

@@ -62,8 +62,9 @@ export class Multipart {
       })
     if (mayHaveTwin) this.#upload.mayHaveStrays = true
     const { multipartExpiry } = context.provider
-    const dropped = multipartExpiry === undefined ? undefined : context.now() + multipartExpiry
-    this.#created = { uploadId, token, expiresAt: expiresAt ?? dropped }
+    // A rule of the bucket, and the provider's own: whichever comes first.
+    const ends = [expiresAt, multipartExpiry && context.now() + multipartExpiry].filter((end) => end !== undefined)
+    this.#created = { uploadId, token, expiresAt: ends.length > 0 ? Math.min(...ends) : undefined }
     return uploadId
   }
 }

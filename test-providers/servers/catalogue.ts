@@ -30,6 +30,8 @@ export interface Running {
 
 export interface Exception {
   readonly rule: RegExp
+  /** What the rules are about, for docs/providers.md. */
+  readonly what: string
   readonly why: string
 }
 
@@ -199,7 +201,7 @@ export const SERVERS = {
     region: 'garage',
     started: '`garage server`, one node, `replication_factor = 1`',
     capabilities: { conditionalWrites: 'none', checksums: true },
-    exceptions: [{ rule: SEVERAL_NODES, why: 'Garage ignores conditions: a locker is needed' }],
+    exceptions: [{ rule: SEVERAL_NODES, what: 'several nodes', why: 'Garage ignores conditions: a locker is needed' }],
     start: startGarage,
   },
   rclone: {
@@ -212,6 +214,7 @@ export const SERVERS = {
     exceptions: [
       {
         rule: SEVERAL_NODES,
+        what: 'several nodes',
         why: 'rclone writes files in place, and who reads meanwhile gets a part of them: a locker is needed',
       },
     ],
@@ -231,7 +234,13 @@ export const SERVERS = {
     capabilities: QUOTED,
     isLate: true,
     takesPartsAfterAbort: true,
-    exceptions: [{ rule: SEVERAL_NODES, why: 'S3Proxy tests conditions before it writes: a locker is needed' }],
+    exceptions: [
+      {
+        rule: SEVERAL_NODES,
+        what: 'several nodes',
+        why: 'S3Proxy tests conditions before it writes: a locker is needed',
+      },
+    ],
     start: startS3Proxy,
   },
   s3mock: {
@@ -244,10 +253,12 @@ export const SERVERS = {
     exceptions: [
       {
         rule: SEVERAL_NODES,
+        what: 'several nodes',
         why: 'S3Mock writes files in place, and tests conditions before it writes: a locker is needed',
       },
       {
         rule: /^an ID that is taken is refused also/,
+        what: 'an ID that is used twice',
         why: 'S3Mock deletes the object of a key whose upload is aborted',
       },
     ],

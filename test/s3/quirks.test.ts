@@ -144,6 +144,20 @@ describe('a provider that differs from S3: every byte arrives, nothing is left',
     await uploads(staged, [1_000, 5_000, 300])
   })
 
+  for (const least of [2 * KiB, 24 * KiB]) {
+    test(`parts of ${least / KiB} KiB at least: smaller pieces are collected until they are a part`, async (context) => {
+      const bucket = await openBucket({ minPartSize: least, maxListSize: 3 })
+      const sizes = { ...SMALL, minPartSize: least, preferredPartSize: least }
+      const nodes = [await startNode(bucket, sizes), await startNode(bucket, sizes)]
+      context.after(async () => {
+        for (const node of nodes) await node.close()
+        await bucket.close()
+      })
+      // No piece is a part; all of them together are several.
+      await uploads({ bucket, nodes, warnings: [] }, [1_000, 700, least - 1, 1_500, least - 1, least - 1, 300])
+    })
+  }
+
   test('checksums that are refused are told once', async (context) => {
     const staged = await stage(context, { checksums: 'refused' }, { capabilities: KNOWN })
     await uploads(staged)
@@ -247,6 +261,52 @@ describe('credentials and clocks', () => {
 })
 
 describe('what the provider drops', () => {
+  for (const missingUpload of [undefined, 'NoSuchKey'] as const) {
+    const name = missingUpload ?? 'NoSuchUpload'
+    test(`a multipart upload that somebody aborted, called ${name}: 410 with the reason on every node, no object`, async (context) => {
+      const { bucket, nodes } = await stage(context, missingUpload ? { missingUpload } : {}, { capabilities: KNOWN })
+      const bytes = someBytes(20 * KiB)
+      const id = idOf((await post(nodes[0]!, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!)
+      assert.equal((await patch(nodes[0]!.url + id, 0, bytes.subarray(0, 9 * KiB))).status, 204)
+      await bucket.abortMultiparts(id)
+      const answer = await patch(nodes[1]!.url + id, 9 * KiB, bytes.subarray(9 * KiB))
+      assert.equal(answer.status, 410)
+      assert.match(await answer.text(), /dropped the unfinished upload/)
+      for (const { url } of nodes) assert.equal((await head(url + id)).status, 410)
+      assert.deepEqual(await bucket.keys(id), [`${id}.info`])
+    })
+
+    test(`aborted between the last byte and Complete, called ${name}: HEAD is 410, never the full offset`, async (context) => {
+      const { bucket, nodes } = await stage(context, missingUpload ? { missingUpload } : {}, { capabilities: KNOWN })
+      const bytes = someBytes(20 * KiB)
+      const id = idOf((await post(nodes[0]!, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!)
+      bucket.bucket.intercept = ({ operation }) =>
+        operation === 'CompleteMultipartUpload' ? { action: 'status', status: 503, code: 'SlowDown' } : undefined
+      assert.equal((await patch(nodes[0]!.url + id, 0, bytes)).status, 503)
+      bucket.bucket.intercept = undefined
+      await bucket.abortMultiparts(id)
+      for (const { url } of [nodes[1]!, nodes[0]!]) assert.equal((await head(url + id)).status, 410)
+      assert.deepEqual(await bucket.keys(id), [`${id}.info`])
+    })
+  }
+
+  const HOUR = 3_600_000
+  for (const [rule, own] of [
+    [HOUR, 24 * HOUR],
+    [24 * HOUR, HOUR],
+    [HOUR, undefined],
+  ] as const) {
+    const title = `dropped after ${rule / HOUR} h by a rule of the bucket, and ${own ? `${own / HOUR} h` : 'never'} by the provider`
+    test(`${title}: Upload-Expires is the earlier one`, async (context) => {
+      const capabilities = { ...KNOWN, multipartExpiry: own }
+      const { nodes } = await stage(context, { announcesAbort: rule }, { capabilities })
+      const url = (await post(nodes[0]!, { 'Upload-Length': '20000' })).headers.get('Location')!
+      const answer = await patch(url, 0, someBytes(9 * KiB))
+      const left = Date.parse(answer.headers.get('Upload-Expires') ?? '') - Date.now()
+      assert.ok(left <= HOUR && left > HOUR - 60_000, `${left} ms`)
+    })
+  }
+
   test('Upload-Expires tells when, and afterwards HEAD is 410 with no completion ever claimed', async (context) => {
     let now = Date.now()
     const bucket = await openBucket({ minPartSize: KiB })

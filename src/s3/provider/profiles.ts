@@ -37,6 +37,10 @@ export interface Profile {
   readonly server?: RegExp
   /** What is absent is not known. */
   readonly facts: Readonly<Partial<ProviderFacts>>
+  /** Where the facts are documented. */
+  readonly sources?: readonly string[]
+  /** What people report of it, with the place; the probe decides, and docs/providers.md tells. */
+  readonly reported?: string
   /** What its operator should know besides. */
   readonly note?: string
 }
@@ -47,7 +51,11 @@ const PROFILES: readonly Profile[] = [
     title: 'AWS S3',
     // Not by `Server: AmazonS3`, which others say of themselves, too (rclone): behind another host the probe decides.
     hosts: /(^|\.)(amazonaws\.com(\.cn)?|api\.aws)$/,
-    // docs.aws.amazon.com/AmazonS3/latest/userguide: conditional-writes.html, qfacts.html, checking-object-integrity.html
+    sources: [
+      'docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html',
+      'docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html',
+      'docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html',
+    ],
     facts: {
       conditionalWrites: 'quoted',
       checksums: true,
@@ -65,7 +73,12 @@ const PROFILES: readonly Profile[] = [
     id: 'r2',
     title: 'Cloudflare R2',
     hosts: /(^|\.)r2\.cloudflarestorage\.com$/,
-    // developers.cloudflare.com/r2: api/s3/conditional-operations, api/s3/api, platform/limits, objects/multipart-objects
+    sources: [
+      'developers.cloudflare.com/r2/api/s3/conditional-operations',
+      'developers.cloudflare.com/r2/api/s3/api',
+      'developers.cloudflare.com/r2/platform/limits',
+      'developers.cloudflare.com/r2/objects/multipart-objects',
+    ],
     facts: {
       conditionalWrites: 'quoted',
       multipartExpiry: 7 * DAY,
@@ -83,16 +96,16 @@ const PROFILES: readonly Profile[] = [
     id: 'b2',
     title: 'Backblaze B2',
     hosts: /(^|\.)backblazeb2\.com$/,
-    // Reported to answer conditions with 501 (hashicorp/terraform#37143); left to the probe.
     facts: {},
+    reported: 'answers conditions with 501 (hashicorp/terraform#37143)',
   },
   {
     id: 'gcs',
     title: 'Google Cloud Storage',
     hosts: /(^|\.)storage\.googleapis\.com$/,
     server: /^UploadServer$/,
-    // cloud.google.com/storage/quotas (one write a second for each object name); UploadPartCopy:
-    // issuetracker.google.com/issues/323465186. Reported to ignore conditions (apache/arrow-rs#4879); left to the probe.
+    sources: ['cloud.google.com/storage/quotas', 'issuetracker.google.com/issues/323465186'],
+    reported: 'ignores conditions (apache/arrow-rs#4879)',
     facts: { writeInterval: 1_000, multipartExpiry: undefined, copiesParts: false, tags: false },
     note: 'Google takes one write a second for each object name: several small requests a second for one upload are slow.',
   },
@@ -124,15 +137,18 @@ const PROFILES: readonly Profile[] = [
     id: 'digitalocean',
     title: 'DigitalOcean Spaces',
     hosts: /(^|\.)digitaloceanspaces\.com$/,
-    // Built on Ceph. Reported to match unquoted ETags only (slatedb/slatedb#1818); left to the probe.
+    // Built on Ceph.
     facts: {},
+    reported:
+      'matches unquoted ETags only (slatedb/slatedb#1818), and calls a missing multipart upload NoSuchKey (tusd)',
   },
   {
     id: 'hetzner',
     title: 'Hetzner Object Storage',
     hosts: /(^|\.)your-objectstorage\.com$/,
-    // Built on Ceph. Reported to match unquoted ETags only (benbjohnson/litestream#1509); left to the probe.
+    // Built on Ceph.
     facts: {},
+    reported: 'matches unquoted ETags only (benbjohnson/litestream#1509)',
   },
   {
     id: 'wasabi',
@@ -146,15 +162,20 @@ const PROFILES: readonly Profile[] = [
     id: 'scaleway',
     title: 'Scaleway Object Storage',
     hosts: /(^|\.)scw\.cloud$/,
-    // scaleway.com/en/docs/object-storage: concepts (1,000 parts), api-cli/using-conditional-writes (not which quoting).
+    // Conditional writes are documented, too, but not which quoting.
+    sources: [
+      'scaleway.com/en/docs/object-storage/concepts',
+      'scaleway.com/en/docs/object-storage/api-cli/using-conditional-writes',
+    ],
     facts: { maxMultipartParts: 1_000, maxObjectSize: 1_000 * 5 * GiB },
   },
   {
     id: 'ovh',
     title: 'OVHcloud Object Storage',
     hosts: /(^|\.)cloud\.ovh\.(net|us)$/,
-    // docs.ovh.com has conditions since June 2026 (not which quoting); the probe decides.
     facts: {},
+    reported:
+      'documents conditions since June 2026, not which quoting; before, 501 (docs.ovh.com, ovh/public-cloud-roadmap#671)',
   },
   {
     id: 'oracle',
@@ -166,14 +187,15 @@ const PROFILES: readonly Profile[] = [
     id: 'ibm',
     title: 'IBM Cloud Object Storage',
     hosts: /(^|\.)cloud-object-storage\.appdomain\.cloud$/,
-    // cloud.ibm.com/docs/cloud-object-storage: unfinished multipart uploads stay until they are aborted.
+    // Unfinished multipart uploads stay until they are aborted.
+    sources: ['cloud.ibm.com/docs/cloud-object-storage'],
     facts: { multipartExpiry: undefined },
   },
   {
     id: 'tigris',
     title: 'Tigris',
     hosts: /(^|\.)(storage\.tigris\.dev|t3\.storage\.dev)$/,
-    // tigrisdata.com/docs: objects/conditionals, objects/consistency
+    sources: ['tigrisdata.com/docs/objects/conditionals', 'tigrisdata.com/docs/objects/consistency'],
     facts: { conditionalWrites: 'quoted' },
     note: 'Global and dual-region buckets of Tigris are consistent within one region only: run all nodes in one region.',
   },
@@ -181,8 +203,8 @@ const PROFILES: readonly Profile[] = [
     id: 'coreweave',
     title: 'CoreWeave Object Storage',
     hosts: /(^|\.)(cwobject|cwlota)\.com$/,
-    // docs.coreweave.com has conditions, not which quoting.
     facts: {},
+    reported: 'documents conditions, not which quoting (docs.coreweave.com)',
   },
   {
     id: 'garage',
@@ -201,16 +223,19 @@ const PROFILES: readonly Profile[] = [
     id: 'versitygw',
     title: 'VersityGW',
     server: /^VERSITYGW$/i,
-    // Its code (backend/posix, 2026-08) tests a condition and then writes, with nothing that keeps others out between
-    // the two. A probe of one request after the other cannot see that, so this row goes before it.
+    // Until 1.7 its code (backend/posix) tests a condition and then writes, with nothing that keeps others out between
+    // the two. A probe of one request after the other cannot see that, and no header tells the version, so this row goes
+    // before it. Since 1.8 both are one step, but with --sidecar reads are torn (measured, docs/providers.md).
     facts: { conditionalWrites: 'none', writeInterval: 0, copiesParts: true, tags: true },
-    note: 'VersityGW tests conditions, but not at once with the write: two writers at the same time can both succeed.',
+    note:
+      'Before 1.8, VersityGW tests conditions, but not at once with the write. From 1.8 on, and without its --sidecar, ' +
+      '--s3-conditional-writes quoted makes use of them.',
   },
   {
     id: 'storj',
     title: 'Storj',
     hosts: /(^|\.)storjshare\.io$/,
-    // github.com/storj/roadmap/issues/40
+    sources: ['github.com/storj/roadmap/issues/40'],
     facts: { copiesParts: false },
     note: 'Storj keeps segments of 64 MiB and bills each: --s3-part-size 64MiB costs least.',
   },
@@ -218,16 +243,16 @@ const PROFILES: readonly Profile[] = [
     id: 'mega',
     title: 'MEGA S4',
     hosts: /(^|\.)(megas4\.com|s4\.mega\.io)$/,
-    // Equal parts in sequence, which is the only way in which Holdfast writes them.
     facts: {},
+    reported: 'wants equal parts in sequence, which is the only way in which Holdfast writes them',
   },
   {
     id: 'alibaba',
     title: 'Alibaba Cloud OSS',
     hosts: /(^|\.)aliyuncs\.com$/,
     server: /^AliyunOSS$/,
-    // Reported to refuse conditions (gaul/undocumented-s3-apis); left to the probe.
     facts: {},
+    reported: 'refuses conditions (gaul/undocumented-s3-apis)',
   },
   {
     id: 'tencent',
@@ -240,8 +265,8 @@ const PROFILES: readonly Profile[] = [
     id: 'supabase',
     title: 'Supabase Storage',
     hosts: /(^|\.)supabase\.(co|in|red)$/,
-    // supabase.com/docs/guides/storage/s3/compatibility lists no tagging, and conditions with reads only; whether writes
-    // refuse or ignore them, the probe finds.
+    // It lists conditions with reads only; whether writes refuse or ignore them, the probe finds.
+    sources: ['supabase.com/docs/guides/storage/s3/compatibility'],
     facts: { tags: false },
   },
 ]

@@ -38,6 +38,8 @@ export interface Quirks {
   missingUpload?: 'NoSuchKey'
   /** A missing key is called AccessDenied, as S3 does for those who may not list the bucket. */
   missingKey?: 'AccessDenied'
+  /** Milliseconds after which unfinished multipart uploads are said to be dropped, by `x-amz-abort-date` (AWS, by a rule). */
+  announcesAbort?: number
   /** ETags that have nothing to do with the content (SSE-KMS, and many providers). */
   opaqueEtags?: boolean
 }
@@ -60,7 +62,7 @@ export function withQuirks(quirks: Quirks): (operation: OperationName, operate: 
     }
     const headers = new Map([...call.headers].filter(([name]) => !isIgnored(quirks, operation, name)))
     try {
-      return answered(quirks, operation, await operate(context, { ...call, headers }))
+      return answered(quirks, operation, await operate(context, { ...call, headers }), context.now())
     } catch (error) {
       throw renamed(quirks, operation, error)
     }
@@ -113,7 +115,11 @@ function limitWrites(written: Map<string, number>, interval: number, { now }: Co
   written.set(name, now())
 }
 
-function answered(quirks: Quirks, operation: OperationName, answer: Answer): Answer {
+function answered(quirks: Quirks, operation: OperationName, answer: Answer, now: number): Answer {
+  if (operation === 'CreateMultipartUpload' && quirks.announcesAbort !== undefined) {
+    const announced = { 'x-amz-abort-date': new Date(now + quirks.announcesAbort).toUTCString() }
+    return { ...answer, headers: { ...answer.headers, ...announced } }
+  }
   if (operation !== 'CompleteMultipartUpload' || !quirks.emptyCompleteEtag) return answer
   return { ...answer, body: answer.body!.replace(/<ETag>[^<]*<\/ETag>/, '<ETag></ETag>') }
 }
