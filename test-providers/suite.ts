@@ -12,6 +12,7 @@ import { head, idOf, offsetOf, patch, post, TUS } from '../test/support/stack.js
 import { behaviours } from './behaviours.js'
 import { askServer, type Bench, KiB, MiB, openBench, PART, uploadWithClient } from './bench.js'
 import { doctor } from './doctor.js'
+import { rights } from './rights.js'
 import { chosenServers, SERVERS, type Server, type ServerName, startServer } from './servers/index.js'
 
 const STATES_OF_LOSERS = [409, 410, 423, 503]
@@ -41,6 +42,7 @@ export async function providerSuite(name: ServerName): Promise<void> {
     whatGoesWrong(bench, SERVERS[name])
     behaviours(server)
     doctor(server, bench)
+    rights(server)
     after(async () => {
       bench.close()
       await server.stop()

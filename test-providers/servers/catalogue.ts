@@ -8,6 +8,7 @@ import type { Capabilities } from '../../src/s3/provider/capabilities.js'
 import { startCeph } from './ceph.js'
 import { startGarage } from './garage.js'
 import type { Source } from './install.js'
+import { bySession, type Policy } from './limited.js'
 import { answersHttp, freePorts, type Workspace } from './process.js'
 
 export interface Keys {
@@ -26,6 +27,10 @@ export interface Running {
   readonly endpoint: string
   /** If the server made others than it was given. */
   readonly credentials?: Keys
+  /** Another user, whom a policy of the bucket can let in: the credentials, and the name in policies. */
+  readonly guest?: { readonly credentials: Keys; readonly principal: string }
+  /** A session with a policy of its own. */
+  session?(policy: Policy): Promise<Keys & { sessionToken?: string }>
 }
 
 export interface Exception {
@@ -94,7 +99,7 @@ async function startMinio({ program, workspace, credentials }: StartInput): Prom
   })
   const endpoint = `http://${address}`
   await workspace.until(async () => (await fetch(`${endpoint}/minio/health/ready`)).ok)
-  return { endpoint }
+  return { endpoint, session: (policy) => bySession(endpoint, credentials, policy) }
 }
 
 async function startS3Proxy({ program, workspace, credentials }: StartInput): Promise<Running> {

@@ -46,7 +46,10 @@ export async function startCeph({ workspace, credentials }: StartInput): Promise
   await run('radosgw-admin', '-n', 'client.gateway', 'user', 'create', '--uid=holdfast', '--display-name=t', ...keys)
   const endpoint = `http://127.0.0.1:${gateway}`
   await workspace.until(() => answersHttp(endpoint))
-  return { endpoint }
+  const guest = { accessKeyId: 'guestguestguest', secretAccessKey: 'guest-guest-guest-guest' }
+  const ofGuest = [`--access-key=${guest.accessKeyId}`, `--secret-key=${guest.secretAccessKey}`]
+  await run('radosgw-admin', '-n', 'client.gateway', 'user', 'create', '--uid=guest', '--display-name=g', ...ofGuest)
+  return { endpoint, guest: { credentials: guest, principal: 'arn:aws:iam:::user/guest' } }
 }
 
 /**

@@ -6,6 +6,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import type { ProbeTarget } from '../../src/testing/index.js'
 import { type Keys, SERVER_NAMES, SERVERS, type Server, type ServerName } from './catalogue.js'
 import { install } from './install.js'
+import { byBucketPolicy, type Limited } from './limited.js'
 import { openWorkspace } from './process.js'
 
 export { SERVER_NAMES, SERVERS, type Server, type ServerName } from './catalogue.js'
@@ -16,6 +17,8 @@ const CREDENTIALS: Keys = { accessKeyId: 'holdfastholdfast', secretAccessKey: 'h
 
 export interface RunningServer extends Required<ProbeTarget> {
   readonly name: ServerName
+  /** Credentials with fewer rights, where the server has such. */
+  readonly limited: Limited | undefined
   /** A new client, without retries of its own: the store has them. */
   client(): S3Client
   stop(): Promise<void>
@@ -27,7 +30,12 @@ export async function startServer(name: ServerName): Promise<RunningServer> {
   const program = install(`${name}-${server.version}`, server.source)
   const workspace = await openWorkspace(name)
   try {
-    const { endpoint, credentials = CREDENTIALS } = await server.start({
+    const {
+      endpoint,
+      credentials = CREDENTIALS,
+      guest,
+      session,
+    } = await server.start({
       program,
       workspace,
       credentials: CREDENTIALS,
@@ -35,7 +43,14 @@ export async function startServer(name: ServerName): Promise<RunningServer> {
     const target = { endpoint, credentials, region: server.region ?? 'us-east-1', bucket: BUCKET, forcePathStyle: true }
     const client = () => clientFor(target)
     await createBucket(client())
-    return { ...target, name, client, stop: () => workspace.close() }
+    const ofGuest: Limited | undefined =
+      guest &&
+      (async (policy) => {
+        const owner = client()
+        await byBucketPolicy(owner, BUCKET, guest.principal, policy).finally(() => owner.destroy())
+        return guest.credentials
+      })
+    return { ...target, name, client, limited: session ?? ofGuest, stop: () => workspace.close() }
   } catch (error) {
     await workspace.close()
     throw error

@@ -11,6 +11,8 @@ export interface Known {
   /** Behaviours that it has at one time and not at another: races, mostly. */
   readonly wavers?: readonly string[]
   readonly doctor: DoctorSays
+  /** Permissions that it does not ask for, so that nobody can lack them. */
+  readonly unlimited?: readonly string[]
 }
 
 export interface DoctorSays {
@@ -84,6 +86,8 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'put-if-none-match-etag',
       'virtual-host',
     ],
+    // Who may read an object is told that a key is missing.
+    unlimited: ['s3:ListBucket'],
     doctor: { provider: 'minio', warnings: [] },
   },
   versitygw: {
