@@ -46,6 +46,15 @@ function tableOf(findings: readonly Finding[], { paint, width }: TextOptions): s
   })
 }
 
+/** The command alone does not make it safe where nothing but a locker keeps writers apart. */
+const serving = ({ facts }: Report, command: string): string[] =>
+  facts.conditionalWrites === 'none'
+    ? [
+        'It has no conditional writes to rely on: this needs a locker, or a single process that is told so.',
+        `  ${command}`,
+      ]
+    : [`  ${command}`]
+
 function verdict(report: Report, { paint, command, policy }: TextOptions): string[] {
   const count = (status: Status): number => report.findings.filter((finding) => finding.status === status).length
   const warnings = count('warning')
@@ -53,7 +62,10 @@ function verdict(report: Report, { paint, command, policy }: TextOptions): strin
   const many = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`
   const { needed, useful } = report.missing
   const blocks = report.healthy
-    ? [paint('green', `The bucket can serve${warnings ? `, with ${many(warnings, 'warning')}` : ''}.`), `  ${command}`]
+    ? [
+        paint('green', `The bucket can serve${warnings ? `, with ${many(warnings, 'warning')}` : ''}.`),
+        ...serving(report, command),
+      ]
     : [paint('red', `The bucket cannot serve: ${many(failures, 'failure')}.`)]
   if (needed.length > 0) blocks.push(`Missing permissions: ${needed.join(', ')}`)
   if (useful.length > 0) blocks.push(`Useful besides: ${useful.join(', ')}`)

@@ -185,6 +185,14 @@ export const SERVERS = {
     },
     started: '`versitygw posix FOLDER`',
     capabilities: QUOTED,
+    isLate: true,
+    exceptions: [
+      {
+        rule: SEVERAL_NODES,
+        what: 'several nodes',
+        why: 'a read can have an older ETag than its bytes: a locker is needed',
+      },
+    ],
     start: oneProcess(({ port, data, credentials: { accessKeyId, secretAccessKey } }) => ({
       args: [
         '--port',

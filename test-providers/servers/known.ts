@@ -20,10 +20,8 @@ export interface DoctorSays {
   readonly provider: string
   /** The rows with a warning, in their order. */
   readonly warnings: readonly string[]
-  /** Some rounds of a race may be lucky: one of their rows has a warning, at least. */
-  readonly races?: true
-  /** How conditions work, where it is not what the store's probe finds. */
-  readonly conditionalWrites?: 'none'
+  /** Rows of races may have a warning besides: one of them surely has, or it may be that none has. */
+  readonly races?: 'surely' | 'perhaps'
   /** What it adds to the command. */
   readonly options?: Readonly<Record<string, string>>
 }
@@ -106,7 +104,8 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'unknown-access-key',
       'virtual-host',
     ],
-    doctor: { provider: 'versitygw', warnings: ['Condition and write in one step'], conditionalWrites: 'none' },
+    wavers: ['put-whole'],
+    doctor: { provider: 'versitygw', warnings: ['Condition and write in one step'], races: 'perhaps' },
   },
   garage: {
     differs: [],
@@ -178,7 +177,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'put-stream',
       'put-whole',
     ],
-    doctor: { provider: 'other', warnings: ['ListParts after an abort'], races: true, options: LOCKED },
+    doctor: { provider: 'other', warnings: ['ListParts after an abort'], races: 'surely', options: LOCKED },
   },
   s3mock: {
     differs: [
@@ -221,7 +220,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'put-if-none-match-race',
       'put-whole',
     ],
-    doctor: { provider: 'other', warnings: [], races: true, options: LOCKED },
+    doctor: { provider: 'other', warnings: [], races: 'surely', options: LOCKED },
   },
   moto: {
     differs: [

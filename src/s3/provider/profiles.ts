@@ -225,11 +225,10 @@ const PROFILES: readonly Profile[] = [
     server: /^VERSITYGW$/i,
     // Until 1.7 its code (backend/posix) tests a condition and then writes, with nothing that keeps others out between
     // the two. A probe of one request after the other cannot see that, and no header tells the version, so this row goes
-    // before it. Since 1.8 both are one step, but with --sidecar reads are torn (measured, docs/providers.md).
+    // before it. Since 1.8 both are one step, but GetObject reads the ETag first and opens the file then, so that who
+    // reads while a key is replaced may get the ETag of one version with the bytes of another (measured, too).
     facts: { conditionalWrites: 'none', writeInterval: 0, copiesParts: true, tags: true },
-    note:
-      'Before 1.8, VersityGW tests conditions, but not at once with the write. From 1.8 on, and without its --sidecar, ' +
-      '--s3-conditional-writes quoted makes use of them.',
+    note: 'VersityGW tests conditions, but not at once with the write (before 1.8), nor with reads: it needs a locker.',
   },
   {
     id: 'storj',

@@ -40,6 +40,10 @@ export interface Quirks {
   missingKey?: 'AccessDenied'
   /** Milliseconds after which unfinished multipart uploads are said to be dropped, by `x-amz-abort-date` (AWS, by a rule). */
   announcesAbort?: number
+  /** Milliseconds for which a read of a replaced object has its bytes, but the ETag of the version before (VersityGW). */
+  lateEtag?: number
+  /** A part is not taken again under its number: 501 (rclone, if its bytes are others). */
+  fixedParts?: boolean
   /** ETags that have nothing to do with the content (SSE-KMS, and many providers). */
   opaqueEtags?: boolean
 }
@@ -53,6 +57,7 @@ const WITH_BODY: ReadonlySet<OperationName> = new Set(['PutObject', 'UploadPart'
 /** Wraps operations in the quirks of one server. */
 export function withQuirks(quirks: Quirks): (operation: OperationName, operate: Operation) => Operation {
   const written = new Map<string, number>()
+  const replaced = new Map<string, { etag: string | undefined; at: number }>()
   return (operation, operate) => async (context, call) => {
     refuse(quirks, operation, context, call)
     if (quirks.writeInterval && WRITES.has(operation)) limitWrites(written, quirks.writeInterval, context, call)
@@ -60,9 +65,17 @@ export function withQuirks(quirks: Quirks): (operation: OperationName, operate: 
       checkWrite(call.headers, context.store.bucket(call.bucket).objects.get(call.key))
       await sleep(LATE)
     }
+    const name = `${call.bucket}/${call.key}`
+    if (quirks.lateEtag && operation === 'PutObject') {
+      const etag = context.store.bucket(call.bucket).objects.get(call.key)?.etag
+      replaced.set(name, { etag, at: context.now() })
+    }
     const headers = new Map([...call.headers].filter(([name]) => !isIgnored(quirks, operation, name)))
     try {
-      return answered(quirks, operation, await operate(context, { ...call, headers }), context.now())
+      const answer = answered(quirks, operation, await operate(context, { ...call, headers }), context.now())
+      const { etag, at = 0 } = replaced.get(name) ?? {}
+      const isLate = operation === 'GetObject' && etag !== undefined && context.now() - at < quirks.lateEtag!
+      return isLate ? { ...answer, headers: { ...answer.headers, etag: `"${etag}"` } } : answer
     } catch (error) {
       throw renamed(quirks, operation, error)
     }
@@ -86,6 +99,10 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
   }
   if (operation === 'UploadPart' && Number(query.get('partNumber')) > (quirks.maxParts ?? Number.POSITIVE_INFINITY)) {
     throw new S3Error('InvalidArgument', `Part number must be an integer between 1 and ${quirks.maxParts}, inclusive`)
+  }
+  if (operation === 'UploadPart' && quirks.fixedParts) {
+    const { parts } = findUpload(context.store, call)
+    if (parts.has(Number(query.get('partNumber')))) throw new S3Error('NotImplemented')
   }
   if (operation === 'CompleteMultipartUpload') refuseCompletion(quirks, context, call)
 }

@@ -97,6 +97,23 @@ test('what cannot be removed is told', async (context) => {
   assert.deepEqual([...report.left].sort(), (await bucket.keys()).sort())
 })
 
+test('who reads while a key is replaced gets the ETag of another version: conditions are not relied on', async (context) => {
+  const bucket = await open(context, { quirks: { lateEtag: 30 } })
+  const { report, row } = await examined(context, bucket)
+  assert.match(row('Reading while it is replaced'), /^warning: \d+ of \d+ reads are no version that was written$/)
+  assert.equal(report.healthy, true)
+  assert.equal(report.facts.conditionalWrites, 'none')
+  assert.deepEqual(report.options, { 's3-conditional-writes': 'none' })
+})
+
+test('a part cannot be sent again: a warning, and the rest is examined', async (context) => {
+  const bucket = await open(context, { quirks: { fixedParts: true } })
+  const { row, failures } = await examined(context, bucket)
+  assert.equal(row('A part sent again with other bytes'), 'warning: refused: 501 NotImplemented')
+  assert.match(row('Completing two parts'), /^ok: /)
+  assert.deepEqual(failures, [])
+})
+
 test('without ListBucket: it can serve, with a warning', async (context) => {
   const bucket = await open(context, { quirks: { missingKey: 'AccessDenied' } })
   const { report, row } = await examined(context, bucket)
