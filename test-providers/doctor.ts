@@ -105,7 +105,11 @@ function mustSayTheSame(text: string, report: DoctorReport, known: DoctorSays): 
   if (!isLucky(known)) assert.ok(text.includes(`\n  ${report.command}\n`), `the command is ${report.command}`)
   if (isLucky(known)) return
   const words = text.replaceAll(/\s+/g, ' ')
-  assert.equal(words.includes('this needs a locker'), report.facts.conditionalWrites === 'none', 'a locker where one is needed')
+  assert.equal(
+    words.includes('this needs a locker'),
+    report.facts.conditionalWrites === 'none',
+    'a locker where one is needed',
+  )
 }
 
 /** With exactly these options, a port, and credentials. */

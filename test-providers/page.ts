@@ -68,6 +68,8 @@ const TABLES: Readonly<Record<string, () => string>> = {
     ),
 }
 
+const UNMEASURED = 'not measured'
+
 const RESULT_COLUMNS = [
   'server',
   'store contract',
@@ -76,6 +78,7 @@ const RESULT_COLUMNS = [
   'doctor',
   'conditional writes',
   'checksum of the bytes',
+  'parts',
   'measured',
 ]
 
@@ -93,7 +96,7 @@ function startedRow(name: ServerName): string[] {
 function resultRow(name: ServerName): string[] {
   const { title } = serverOf(name)
   const measured = readMeasured()[name]
-  if (!measured) return [title, ...RESULT_COLUMNS.slice(1).map(() => 'not measured')]
+  if (!measured) return [title, ...RESULT_COLUMNS.slice(1).map(() => UNMEASURED)]
   const { groups, doctor, date } = measured
   const count = (group: string): string => {
     const { passed, failed, todo } = groups[group] ?? { passed: 0, failed: 0, todo: 0 }
@@ -110,14 +113,15 @@ function resultRow(name: ServerName): string[] {
     conditionalWrites === 'none' ? 'can serve, with a locker' : 'can serve',
     conditionalWrites === undefined ? 'not found out' : conditions[conditionalWrites],
     `CRC32 ${row('CRC32 of the bytes')}; Content-MD5 ${row('Content-MD5 of the bytes')}`,
+    `of 64 KiB ${row('Parts of 64 KiB')}; numbers to ${row('Number of parts')}`,
     date,
   ]
 }
 
 function findingsRow(name: ServerName): string[] {
-  const rows = (readMeasured()[name]?.doctor.rows ?? []).filter(
-    ({ status, group }) => status !== 'ok' && group !== 'Expiry',
-  )
+  const measured = readMeasured()[name]
+  if (!measured) return [serverOf(name).title, UNMEASURED]
+  const rows = measured.doctor.rows.filter(({ status, group }) => status !== 'ok' && group !== 'Expiry')
   const told = rows.map(({ what, found }) => `${what}: ${found}`)
   return [serverOf(name).title, told.join('; ') || 'nothing']
 }
@@ -140,8 +144,15 @@ function behavioursTable(): string {
   const rows = BEHAVIOURS.filter(
     ({ informational, id }) => !informational && SERVER_NAMES.some((name) => speaksOf(name, id)),
   )
+  const measured = readMeasured()
   const mark = (name: ServerName, id: string): string =>
-    KNOWN[name].wavers?.includes(id) ? 'at times' : KNOWN[name].differs.includes(id) ? 'no' : 'yes'
+    !measured[name]
+      ? '?'
+      : KNOWN[name].wavers?.includes(id)
+        ? 'at times'
+        : KNOWN[name].differs.includes(id)
+          ? 'no'
+          : 'yes'
   return tableOf(
     ['behaviour of S3', ...SERVER_NAMES.map((name) => serverOf(name).title)],
     rows.map(({ id, rule }) => [rule, ...SERVER_NAMES.map((name) => mark(name, id))]),
