@@ -112,7 +112,7 @@ function mustSayTheSame(text: string, report: DoctorReport, known: DoctorSays): 
   )
 }
 
-/** With exactly these options, a port, and credentials. */
+/** With exactly these options, a port, and credentials. Where a locker is needed, it is refused without one. */
 async function serves(
   context: TestContext,
   server: RunningServer,
@@ -124,9 +124,11 @@ async function serves(
   const node = await startServer(context, [...args, '--port', '0'], environmentOf(server.credentials))
   const file = someBytes(3 * PART + 17)
   if (facts.conditionalWrites === 'none') {
+    const keys = await bench.keys('')
     const refused = await post(node, { 'Upload-Length': String(file.length) })
     assert.equal(refused.status, 500)
-    assert.match(await refused.text(), /no conditional writes .* locker/)
+    assert.match(await refused.text(), /no conditional writes .* configure one/)
+    assert.deepEqual(await bench.keys(''), keys, 'nothing is written')
     return
   }
   const id = idOf(await uploadWithClient(file, { endpoint: node.url }))

@@ -41,7 +41,7 @@ export const HOSTED: Readonly<Record<string, StandIn>> = {
     tests: ['missing keys are called AccessDenied', 'ETags are no MD5'],
   },
   r2: {
-    does: 'waits for a second between two writes of a key; equal parts always; tells clients when the provider drops an upload',
+    does: 'commits at most once a second while bytes come, and waits out a 429; equal parts always; tells clients when the provider drops an upload',
     quirks: ['writeInterval: 1000', 'uniformParts: true', "checksums: 'refused'", "deleteObjects: 'md5-only'"],
     tests: [
       'one write a second for each key: 429 is waited out',
@@ -52,7 +52,7 @@ export const HOSTED: Readonly<Record<string, StandIn>> = {
   },
   b2: REFUSING,
   gcs: {
-    does: `${PROBED}; ignored conditions are found out, and a locker is wanted; waits between two writes of a key; deletes one by one`,
+    does: `${PROBED}; ignored conditions are found out, and a locker is wanted; waits out a 429; deletes one by one`,
     quirks: ["conditions: 'ignored'", 'writeInterval: 1000', "deleteObjects: 'absent'"],
     tests: [
       'conditions are silently ignored',
