@@ -45,7 +45,7 @@ function measure(name: ServerName): Measured {
 
 const names = process.argv.slice(2)
 for (const name of names[0] === '--page' ? [] : names.length > 0 ? (names as ServerName[]) : SERVER_NAMES) {
-  const measured = { ...readMeasured(), [name]: measure(name) }
-  writeFileSync(MEASURED_FILE, `${JSON.stringify(measured, undefined, 2)}\n`)
+  const measured = measure(name)
+  writeFileSync(MEASURED_FILE, `${JSON.stringify({ ...readMeasured(), [name]: measured }, undefined, 2)}\n`)
 }
 writeFileSync(PAGE_FILE, withTables(readFileSync(PAGE_FILE, 'utf8')))

@@ -67,7 +67,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'trailer-unsigned',
     ],
     wavers: ['list-uploads-pages'],
-    doctor: { provider: 'ceph', warnings: ['CRC32 of the bytes', 'CRC32 of a part'] },
+    doctor: { provider: 'other', warnings: ['CRC32 of the bytes', 'CRC32 of a part'] },
   },
   minio: {
     differs: [
