@@ -10,7 +10,7 @@ import { before, describe, type TestContext, test } from 'node:test'
 import type { Report } from '../src/s3/doctor/index.js'
 import { runCommand, startServer } from '../test/cli/command.js'
 import { sha256, someBytes } from '../test/support/bucket.js'
-import { idOf, post } from '../test/support/stack.js'
+import { idOf } from '../test/support/stack.js'
 import { type Bench, PART, uploadWithClient } from './bench.js'
 import { type DoctorSays, KNOWN, type RunningServer, SERVERS, type Server } from './servers/index.js'
 
@@ -119,18 +119,19 @@ async function serves(
   bench: Bench,
   { command, facts }: DoctorReport,
 ): Promise<void> {
-  const [program, ...args] = command.split(' ')
+  const [program, ...args] = [...command.split(' '), '--port', '0']
+  const environment = environmentOf(server.credentials)
   assert.equal(program, 'holdfast')
-  const node = await startServer(context, [...args, '--port', '0'], environmentOf(server.credentials))
-  const file = someBytes(3 * PART + 17)
   if (facts.conditionalWrites === 'none') {
     const keys = await bench.keys('')
-    const refused = await post(node, { 'Upload-Length': String(file.length) })
-    assert.equal(refused.status, 500)
-    assert.match(await refused.text(), /no conditional writes .* configure one/)
+    const refused = await runCommand(args, environment)
+    assert.equal(refused.code, 2, refused.stdout)
+    assert.match(refused.stderr, /no conditional writes .*--single-process/s)
     assert.deepEqual(await bench.keys(''), keys, 'nothing is written')
-    return
+    args.push('--single-process')
   }
+  const node = await startServer(context, args, environment)
+  const file = someBytes(3 * PART + 17)
   const id = idOf(await uploadWithClient(file, { endpoint: node.url }))
   assert.equal(await bench.sha256Of(id), sha256(file))
   assert.deepEqual((await bench.leftovers(id)).sort(), [id, `${id}.info`])

@@ -50,7 +50,7 @@ function tableOf(findings: readonly Finding[], { paint, width }: TextOptions): s
 const serving = ({ facts }: Report, command: string): string[] =>
   facts.conditionalWrites === 'none'
     ? [
-        'It has no conditional writes to rely on: this needs a locker, or a single process that is told so.',
+        'It has no conditional writes to rely on, so this needs a locker (--locker-redis), or --single-process besides:',
         `  ${command}`,
       ]
     : [`  ${command}`]
