@@ -314,6 +314,9 @@ class Append {
     const { record } = this.#upload
     if (record.uploadId !== undefined && (await this.#isDropped())) await this.#upload.multipartIsGone(this.#failure)
     await this.#multipart.abandon()
-    throw asStoreFailure(this.#failure, record.offset)
+    const failure = asStoreFailure(this.#failure, record.offset)
+    // Whoever ended the upload meanwhile has aborted the multipart uploads of others.
+    if (means(this.#failure, 'missing-upload')) await this.#upload.throwIfCurrent(failure)
+    throw failure
   }
 }

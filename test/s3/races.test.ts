@@ -101,6 +101,27 @@ describe('several processes on one bucket, without a lock', () => {
     assert.equal(await bucket.multiparts(), 0, 'and it took its own multipart upload away')
   })
 
+  test('a writer whose multipart upload was aborted by whoever ended the upload is told of the conflict', async () => {
+    const bytes = someBytes(12 * MiB)
+    const id = await create(startProcess(), bytes.length)
+    const late = await startProcess().open(id)
+    let ending: Promise<void> | undefined
+    const append = late.append(
+      0,
+      bodyOf(someBytes(bytes.length), async () => {
+        if (ending || (await bucket.multiparts(id)) === 0) return
+        ending = startProcess()
+          .open(id)
+          .then(async (fast) => void (await fast.append(0, bodyOf(bytes))))
+        await ending
+      }),
+    )
+    await assert.rejects(append, code('ERR_CONFLICT'))
+    assert.ok(ending, 'it had a multipart upload when the other began')
+    assert.equal((await bucket.object(id)).sha256, sha256(bytes))
+    assert.equal(await bucket.multiparts(id), 0)
+  })
+
   test('a slot that a crashed writer left behind is taken over, and the bytes are those committed', async () => {
     const bytes = someBytes(100_000)
     const id = await create(startProcess(), bytes.length)

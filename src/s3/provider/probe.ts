@@ -135,15 +135,16 @@ class Probe {
     const stale = this.#etag
     const again = await this.#put({ ifAbsent: true })
     if (!again.fault) return this.#without('If-None-Match is ignored')
-    if (!means(again.fault, 'precondition')) return this.#without(`If-None-Match: ${brief(again.fault)}`)
+    if (!means(again.fault, 'precondition')) return this.#refuses('If-None-Match', again.fault)
     for (const form of ['quoted', 'unquoted'] as const) {
       const replaced = await this.#put({ ifMatch: ETAG_FORMS[form](this.#etag) })
       if (replaced.fault) {
         if (means(replaced.fault, 'precondition')) continue
-        return this.#without(`If-Match is refused (${brief(replaced.fault)})`)
+        return this.#refuses('If-Match', replaced.fault)
       }
       const late = await this.#put({ ifMatch: ETAG_FORMS[form](stale) })
       if (!late.fault) return this.#without('If-Match is ignored')
+      if (!means(late.fault, 'precondition')) return this.#refuses('If-Match', late.fault)
       this.found.conditionalWrites = form
       if (form === 'unquoted') this.notes.push('If-Match holds for ETags without quotes only')
       return
@@ -163,6 +164,13 @@ class Probe {
     await this.#call('deleteObjects', { keys: [this.#key] }).catch((error) => {
       this.notes.push(`${this.#key} could not be removed (${brief(error)})`)
     })
+  }
+
+  /** A right that is missing, or missing for a moment, says nothing of conditions: it is found out another time. */
+  #refuses(header: string, fault: S3Fault): void {
+    const note = `${header} is refused (${brief(fault)})`
+    if (means(fault, 'denied')) this.notes.push(note)
+    else this.#without(note)
   }
 
   #without(reason: string): void {

@@ -90,6 +90,22 @@ test('If-None-Match that holds does not vouch for If-Match', async (context) => 
   assert.deepEqual(await bucket.keys(), [])
 })
 
+test('a right that is missing for a moment is not taken for missing conditions', async (context) => {
+  for (const at of [2, 3, 4]) {
+    const bucket = await open(context)
+    const call = callOf(context, bucket)
+    let writes = 0
+    const hiccup: Call = (name, input, signal) => {
+      if (name === 'putObject' && ++writes === at) throw new S3Fault(name, 403, 'AccessDenied', '')
+      return call(name, input, signal)
+    }
+    const { found, complete } = await probeProvider(hiccup, { prefix: '' })
+    assert.equal(found.conditionalWrites, undefined, `write ${at}`)
+    assert.equal(complete, false, 'it is asked again')
+    assert.deepEqual(await bucket.keys(), [])
+  }
+})
+
 test('what is known is not asked', async (context) => {
   const bucket = await open(context)
   const known = { ...AS_ON_AWS }
