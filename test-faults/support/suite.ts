@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { shareOf } from '../share.js'
 import { play } from './play.js'
 import { KINDS, type Kind, type Point, pointsOf, textOf } from './points.js'
 import { SCENARIOS, type Scenario } from './scenarios.js'
@@ -14,7 +15,7 @@ export interface SuiteOptions {
   scenarios?: readonly Scenario[]
   /** Whether a kind of fault is tried. Default: all are. */
   kinds?: (kind: Kind) => boolean
-  /** Every how manieth point is tried. Default: HOLDFAST_FAULTS_SHARE, or each of them. */
+  /** Every how manieth point is tried, where HOLDFAST_FAULTS_SHARE says nothing. Default: each of them. */
   share?: number
   /** Runs at once. */
   lanes?: number
@@ -27,9 +28,9 @@ interface Work {
 
 /** Registers the tests; ends the target with the last of them. */
 export async function faultSuite(target: Target, options: SuiteOptions = {}): Promise<void> {
-  const { share = Number(process.env.HOLDFAST_FAULTS_SHARE ?? 1), lanes = 10 } = options
+  const { share, lanes = 10 } = options
   const all = await everyPoint(target, options)
-  const chosen = all.filter((_, index) => index % share === 0)
+  const chosen = shareOf(all, share)
   const processes = startProcesses()
   let tried = 0
   let missed = 0

@@ -36,7 +36,7 @@ export async function providerFaults(name: ServerName): Promise<void> {
   await faultSuite(target, {
     scenarios: SCENARIOS.filter(({ several }) => isSafe || !several),
     kinds: ({ name: kind }) => isSafe || !kind.includes('only after its retry'),
-    share: Number(process.env.HOLDFAST_FAULTS_SHARE ?? SHARE),
+    share: SHARE,
     lanes: 3,
   })
 }

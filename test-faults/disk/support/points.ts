@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DiskStore } from '../../../src/disk/index.js'
 import { createServer } from '../../../src/server.js'
+import { shareOf } from '../../share.js'
 import { Client, type Known, sha256 } from './client.js'
 import { patienceIn } from './patience.js'
 import { logOf, type Program, run } from './processes.js'
@@ -34,10 +35,13 @@ export async function callsOf(program: Program, folder: string, title: string): 
   return calls
 }
 
-export const pointsOf = (calls: Call[], faultsOf: (call: Call) => Fault[]): Point[] =>
-  calls.flatMap((call) =>
-    faultsOf(call).map((fault) => ({ name: `${call.name}-${fault}`.replaceAll(':', '-'), call: call.name, fault })),
+export function pointsOf(calls: Call[], faultsOf: (call: Call) => Fault[]): Point[] {
+  const nameOf = (call: Call, fault: Fault): string => `${call.name}-${fault}`.replaceAll(':', '-')
+  const all = calls.flatMap((call) =>
+    faultsOf(call).map((fault) => ({ name: nameOf(call, fault), call: call.name, fault })),
   )
+  return shareOf(all)
+}
 
 /** What the next process finds, by way of a client that knows what the one before it was told. */
 export async function verify({ goal }: Scenario, directory: string, known: Known, isDead: boolean): Promise<void> {
