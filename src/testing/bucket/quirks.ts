@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Answer, Call, Context, Operation } from './call.js'
 import { checkWrite } from './conditions.js'
 import { S3Error } from './errors.js'
-import { findUpload } from './multipart.js'
+import { findUpload, uploadPart } from './multipart.js'
 import type { OperationName } from './route.js'
 
 export interface Quirks {
@@ -28,6 +28,8 @@ export interface Quirks {
   maxParts?: number
   /** All parts but the last must have one size, and the last no more (R2, Mega). */
   uniformParts?: boolean
+  /** UploadPartCopy is refused with 501 (Google, rclone), or taken for an UploadPart whose body is empty. */
+  partCopies?: 'refused' | 'ignored'
   /** Complete must name every part that was uploaded (Ceph). */
   namesAllParts?: boolean
   /** The first Complete answers with an empty ETag (Ceph). */
@@ -71,7 +73,9 @@ export function withQuirks(quirks: Quirks): (operation: OperationName, operate: 
       replaced.set(name, { etag, at: context.now() })
     }
     const headers = new Map([...call.headers].filter(([name]) => !isIgnored(quirks, operation, name)))
+    const isIgnoredCopy = operation === 'UploadPartCopy' && quirks.partCopies === 'ignored'
     try {
+      if (isIgnoredCopy) return await uploadPart(context, call)
       const answer = answered(quirks, operation, await operate(context, { ...call, headers }), context.now())
       const { etag, at = 0 } = replaced.get(name) ?? {}
       const isLate = operation === 'GetObject' && etag !== undefined && context.now() - at < quirks.lateEtag!
@@ -90,6 +94,7 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
     if (quirks.conditions === 'refused' && isConditional) throw new S3Error('NotImplemented')
     if (quirks.conditions === 'unquoted' && ifMatch?.startsWith('"')) throw new S3Error('PreconditionFailed')
   }
+  if (quirks.partCopies === 'refused' && operation === 'UploadPartCopy') throw new S3Error('NotImplemented')
   if (quirks.checksums === 'refused' && WITH_BODY.has(operation) && [...headers.keys()].some(isChecksum)) {
     throw new S3Error('NotImplemented')
   }
