@@ -22,6 +22,15 @@ export const FAILURES = {
   ERR_INVALID_REQUEST: [400, 'The request is malformed.'],
   ERR_UPLOAD_NOT_FOUND: [404, 'There is no upload with this ID; create a new one.'],
   ERR_UPLOAD_GONE: [410, 'This upload has ended and cannot be resumed; create a new one.'],
+  ERR_INVALID_CONCAT: [
+    400,
+    "Upload-Concat must be 'partial', or 'final;' and the URLs of partial uploads of this server.",
+  ],
+  ERR_CONCATENATION_UNSUPPORTED: [
+    400,
+    'This server does not offer concatenation; send the request without Upload-Concat.',
+  ],
+  ERR_MODIFY_FINAL: [403, 'A final upload is made of its partial uploads and takes no bytes of its own.'],
   ERR_MISMATCHED_OFFSET: [409, 'The upload is at another offset; ask for it with HEAD and go on there.'],
   ERR_CONFLICT: [409, 'Another request changed this upload meanwhile; ask for the offset with HEAD and go on there.'],
   ERR_UPLOAD_INTERRUPTED: [409, 'A newer request took this upload over; ask for the offset with HEAD and go on there.'],

@@ -17,11 +17,13 @@ export interface Paths {
   lock: string
   /** Its presence asks the holder of the lock to let go. */
   yield: string
+  /** Of a partial upload: which final ones wait for it, one ID a line. */
+  finals: string
 }
 
 export function pathsOf(directory: string, id: string): Paths {
   const data = join(directory, id)
-  return { data, record: `${data}.info`, lock: `${data}.lock`, yield: `${data}.yield` }
+  return { data, record: `${data}.info`, lock: `${data}.lock`, yield: `${data}.yield`, finals: `${data}.finals` }
 }
 
 /**
@@ -35,7 +37,7 @@ const SEGMENT =
   process.platform === 'win32' ? /^[\w~+=@,!$()'-][\w.~+=@,!$()'-]*(?<!\.)$/ : /^[\w~+=@,:!$()'*-][\w.~+=@,:!$()'*-]*$/
 
 /** What is, or may look like, a file of another upload. */
-const RESERVED = /\.(info|lock|yield|tmp)(\.|$)/i
+const RESERVED = /\.(info|lock|yield|tmp|finals)(\.|$)/i
 
 /** Whether an ID may become a path: segments of harmless characters joined by single slashes. */
 export function isUsableId(id: string): boolean {

@@ -3,7 +3,14 @@
  * that operators and tools recognise it and uploads that tusd began can go on here. Pure.
  * @module
  */
-import { type CommonRecord, encodeFileInfo, type FileInfo } from '../store/file-info.js'
+import {
+  type CommonRecord,
+  concatOf,
+  encodeFileInfo,
+  type FileInfo,
+  type Joined,
+  joinedOf,
+} from '../store/file-info.js'
 import type { UploadInfo, UploadState } from '../store/info.js'
 
 const VERSION = 1
@@ -22,6 +29,8 @@ export interface DiskRecord {
   failure: string | undefined
   createdAt: number
   completedAt: number | undefined
+  /** A partial upload, or the final one of some. */
+  joined?: Joined | undefined
 }
 
 export interface DecodedRecord {
@@ -45,7 +54,7 @@ export function decodeRecord(text: string): DecodedRecord {
   if (own === undefined) return { record: foreign(info), isForeign: true, isJoined: info.IsFinal === true }
   if (own.version > VERSION) throw new Error(`the record was written by a later version of Holdfast (${own.version})`)
   if (typeof own.commit !== 'string' || !STATES.includes(own.state)) throw new Error('the record is damaged')
-  const { version: _, ...rest } = own
+  const { version: _, concat: __, ...rest } = own
   return { record: { ...OPTIONAL, ...rest, ...common(info) }, isForeign: false, isJoined: false }
 }
 
@@ -60,12 +69,12 @@ function common(info: Info) {
     length: info.SizeIsDeferred ? undefined : info.Size,
     metadata: info.MetaData ?? {},
     offset: info.Offset,
+    joined: joinedOf(info),
   }
 }
 
 /** What tusd does not know is filled in when the record is first committed here. */
 function foreign(info: Info): DiskRecord {
-  if (info.IsPartial) throw new Error('a partial upload of tusd cannot be joined here, so it is not taken over')
   return { ...OPTIONAL, ...common(info), commit: '', state: 'open', createdAt: 0 }
 }
 
@@ -92,6 +101,12 @@ const isMetadata = (value: unknown): boolean =>
 export const isWhole = ({ length, offset }: DiskRecord): boolean => length === offset
 
 export function infoOf(record: DiskRecord, storage: Record<string, string>): UploadInfo {
-  const { commit, ...known } = record
-  return { ...known, etag: record.state === 'complete' ? `"${commit}"` : undefined, storage }
+  const { commit, joined, ...known } = record
+  const concat = concatOf(joined)
+  return {
+    ...known,
+    ...(concat ? { concat } : {}),
+    etag: record.state === 'complete' ? `"${commit}"` : undefined,
+    storage,
+  }
 }

@@ -35,7 +35,7 @@ export interface DiskStoreOptions {
 const FSYNC: readonly Fsync[] = ['commit', 'finish', 'never']
 
 export class DiskStore implements Store {
-  readonly abilities = { terminate: true, declareLength: true }
+  readonly abilities = { terminate: true, declareLength: true, concat: true }
   readonly maxObjectSize: number | undefined
   readonly #directory: string
   readonly #context: DiskContext
@@ -100,9 +100,10 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-function newRecord(upload: NewUpload, now: number): DiskRecord {
+function newRecord({ concat, ...upload }: NewUpload, now: number): DiskRecord {
   return {
     ...upload,
+    joined: concat,
     offset: 0,
     commit: '',
     state: 'open',

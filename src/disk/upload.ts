@@ -5,13 +5,24 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { appendFile, copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
-import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
+import type { AppendOptions, Body, ByteRange, ConcatOptions, UploadHandle } from '../store/store.js'
 import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
-import { asDiskFailure, type Fsync, isFull, type Paths, replaceFile, syncFolder, temporaryOf } from './files.js'
+import { joinInto } from './concat.js'
+import {
+  asDiskFailure,
+  type Fsync,
+  isFull,
+  isMissing,
+  isUsableId,
+  type Paths,
+  replaceFile,
+  syncFolder,
+  temporaryOf,
+} from './files.js'
 import { isForeign, readRecord } from './load.js'
 import { acquire, heldBriefly, type Lock } from './lock.js'
 import { contentOf } from './read.js'
@@ -99,7 +110,8 @@ export class DiskUpload implements UploadHandle {
     const { state } = this.#record
     if (state === 'complete') return
     if (state === 'failed') throw this.#gone()
-    if (!isWhole(this.#record)) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
+    const isJoined = state === 'completing' || this.#record.joined?.kind !== 'final'
+    if (!isWhole(this.#record) || !isJoined) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     await this.#exclusively(undefined, async (lock) => {
       const file = await openHeld(this.paths, lock)
       try {
@@ -110,6 +122,45 @@ export class DiskUpload implements UploadHandle {
       }
       await this.commit(lock, this.completion())
     })
+  }
+
+  /** `completing` is committed when all bytes are in the file. Before that, whoever comes after a crash copies anew. */
+  async concat(sources: readonly UploadInfo[], { beforeComplete }: ConcatOptions = {}): Promise<void> {
+    if (this.#record.state === 'complete') return
+    if (this.#record.state === 'failed') throw this.#gone()
+    await this.#exclusively(undefined, async (lock) => {
+      if (this.#record.state === 'open') {
+        const length = await joinInto(this, lock, sources)
+        await this.commit(lock, { state: 'completing', offset: length, length })
+      }
+      await beforeComplete?.()
+      await this.commit(lock, this.completion())
+    })
+  }
+
+  /** Bytes that were copied so far are part of nothing. */
+  async fail(failure: string): Promise<void> {
+    await this.#exclusively(undefined, async (lock) => {
+      if (this.#record.state !== 'failed') await this.commit(lock, { state: 'failed', failure })
+      await rm(this.paths.data, { force: true })
+    })
+  }
+
+  /** Without the lock: the file is only added to, and nothing that was acknowledged depends on it. */
+  async noteFinal(finalId: string): Promise<void> {
+    await appendFile(this.paths.finals, `${finalId}\n`).catch((error) => {
+      throw asDiskFailure(error)
+    })
+  }
+
+  async finals(): Promise<string[]> {
+    try {
+      const text = await readFile(this.paths.finals, 'utf8')
+      return [...new Set(text.split('\n'))].filter(isUsableId)
+    } catch (error) {
+      if (isMissing(error)) return []
+      throw asDiskFailure(error)
+    }
   }
 
   /** What makes the record one of a complete upload. */
@@ -144,6 +195,7 @@ export class DiskUpload implements UploadHandle {
         await rm(this.paths.data, { force: true })
         // The wish of a contender that died: nobody would come to remove it.
         await rm(this.paths.yield, { force: true })
+        await rm(this.paths.finals, { force: true })
       }).catch((error) => {
         // A termination must be able to make room.
         if (!isFull(error.cause)) throw error
@@ -165,6 +217,7 @@ export class DiskUpload implements UploadHandle {
       this.#record = { ...this.#record, state: 'failed', failure: TERMINATED }
       await rm(this.paths.data, { force: true })
       await rm(this.paths.yield, { force: true })
+      await rm(this.paths.finals, { force: true })
     })
   }
 
@@ -282,6 +335,7 @@ export class DiskUpload implements UploadHandle {
   }
 
   #mustBeOpen(): void {
+    if (this.#record.joined?.kind === 'final') throw new UploadError('ERR_MODIFY_FINAL')
     if (this.#record.state === 'failed') throw this.#gone()
     if (this.#record.state === 'open') return
     throw new UploadError('ERR_MISMATCHED_OFFSET', { offset: this.#record.offset })

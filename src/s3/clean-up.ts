@@ -90,7 +90,8 @@ export async function removeAll(upload: S3Upload): Promise<void> {
   try {
     await upload.abortMultipart(record.uploadId)
     if (!(await abortStrays(upload))) throw new Error('unfinished multipart uploads are left')
-    await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot)] })
+    const finals = record.joined?.kind === 'partial' ? [keys.finals] : []
+    await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot), ...finals] })
     await context.call('deleteObjects', { keys: [keys.record] })
   } catch (error) {
     throw asStoreFailure(error)

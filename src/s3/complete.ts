@@ -4,7 +4,7 @@
  * @module
  */
 import { UploadError } from '../errors.js'
-import type { Payload } from './call/call.js'
+import type { ListedPart, Payload } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
 import { abortStrays, deleteSlots } from './clean-up.js'
 import { headObject, listParts } from './look.js'
@@ -57,14 +57,19 @@ export async function replacedBy({ context, keys, record }: S3Upload): Promise<P
   return { replaces: (await headObject(context.call, keys.object, record.offset))?.etag ?? null }
 }
 
-/** Drives a `completing` upload to `complete`. @throws UploadError */
-export async function complete(upload: S3Upload): Promise<void> {
+/**
+ * Drives a `completing` upload to `complete`.
+ * @param beforeCommit called when the object is there
+ * @throws UploadError
+ */
+export async function complete(upload: S3Upload, beforeCommit?: () => Promise<void>): Promise<void> {
   // Before the object is made: a server was seen that removes the object of a key whose multipart upload is aborted.
   const hasStrays = !(await abortStrays(upload))
   const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
   if (etag === undefined) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error('nothing to complete') })
   const hasSlots = !(await deleteSlots(upload))
   const leftovers = hasStrays || hasSlots || undefined
+  await beforeCommit?.()
   try {
     await upload.commit({ state: 'complete', etag, completedAt: upload.context.now(), leftovers })
   } catch (error) {
@@ -75,8 +80,11 @@ export async function complete(upload: S3Upload): Promise<void> {
   upload.etags = undefined
 }
 
+/** Tries at naming the parts of a final upload, which another node may be copying once more. */
+const NAMINGS = 3
+
 /** @returns the ETag of the object */
-async function completeMultipart(upload: S3Upload): Promise<string> {
+async function completeMultipart(upload: S3Upload, naming = 1): Promise<string> {
   const { context, keys, record } = upload
   const uploadId = record.uploadId!
   const parts = await partsToName(upload)
@@ -87,7 +95,11 @@ async function completeMultipart(upload: S3Upload): Promise<string> {
     // Ceph answers the first Complete with an empty ETag.
     if (etag.replaceAll('"', '') !== '') return etag
   } catch (error) {
-    if (means(error, 'invalid-part')) return upload.contradicts(String(error))
+    if (means(error, 'invalid-part')) {
+      if (!isFinal(record) || naming === NAMINGS) return upload.contradicts(String(error))
+      upload.etags = undefined
+      return completeMultipart(upload, naming + 1)
+    }
     return settle(upload, error, means(error, 'missing-upload'))
   }
   return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)
@@ -123,8 +135,19 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
   const parts = listed.filter(({ partNumber }) => partNumber <= record.parts)
   const inOrder = parts.length === record.parts && parts.every(({ partNumber }, index) => partNumber === index + 1)
   const digest = parts.reduce((chain, { etag }) => chainEtag(chain, etag), '')
-  if (!inOrder || digest !== record.partsDigest) return upload.contradicts('the parts in S3 are not the committed ones')
+  const isSame = digest === record.partsDigest || isRecopied(record, parts)
+  if (!inOrder || !isSame) return upload.contradicts('the parts in S3 are not the committed ones')
   return parts.map(({ partNumber, etag }) => ({ partNumber, etag }))
+}
+
+const isFinal = (record: UploadRecord): boolean => record.joined?.kind === 'final'
+
+/**
+ * Two nodes may copy the parts of a final upload at the same time. They are the same bytes, but many providers give each
+ * copy an ETag of its own, and the last one counts.
+ */
+function isRecopied(record: UploadRecord, parts: readonly ListedPart[]): boolean {
+  return isFinal(record) && parts.reduce((sum, { size }) => sum + size, 0) === record.offset
 }
 
 /** Whether S3 says, when asked about its parts, that the multipart upload is not there. */

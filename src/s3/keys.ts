@@ -24,6 +24,8 @@ export interface Keys {
   record: string
   object: string
   slot(index: number): string
+  /** Of a partial upload: which final ones wait for it. */
+  finals: string
 }
 
 export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: string): Keys {
@@ -32,20 +34,21 @@ export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: str
     record: `${metadataObjectPrefix}${id}.info`,
     object: `${objectPrefix}${id}`,
     slot: (index) => `${metadataObjectPrefix}${id}.part${index || ''}`,
+    finals: `${metadataObjectPrefix}${id}.finals`,
   }
 }
 
-/** S3's bound of a key, in bytes of UTF-8. The longest of our suffixes has 6. */
-const MAX_KEY_BYTES = 1024 - 6
+/** S3's bound of a key, in bytes of UTF-8. The longest of our suffixes has 7. */
+const MAX_KEY_BYTES = 1024 - 7
 
 /**
  * Whether an ID may become part of a key: segments of unreserved and harmless characters, joined by single slashes,
- * none of them `.` or `..`, and none that would make it another upload's record or slot.
+ * none of them `.` or `..`, and none that would make it another object of another upload.
  */
 export function isUsableId(id: string, { objectPrefix, metadataObjectPrefix }: Prefixes): boolean {
   if (!/^[A-Za-z0-9._~+=@,:!$'()*-]+(\/[A-Za-z0-9._~+=@,:!$'()*-]+)*$/.test(id)) return false
   if (id.split('/').some((segment) => segment === '.' || segment === '..')) return false
-  if (/\.(info|part[1-7]?)$/.test(id)) return false
+  if (/\.(info|part[1-7]?|finals)$/.test(id)) return false
   return Math.max(objectPrefix.length, metadataObjectPrefix.length) + id.length <= MAX_KEY_BYTES
 }
 

@@ -65,8 +65,8 @@ export interface S3StoreOptions {
   /** Milliseconds without progress after which one try of a request to S3 is given up. Default: 30,000. */
   requestTimeout?: number | undefined
   /**
-   * Milliseconds that S3 has for one CompleteMultipartUpload, which may take it minutes. Afterwards the object tells whether
-   * it was done, and else it is tried again. Default: 300,000.
+   * Milliseconds that S3 has for one CompleteMultipartUpload, or one UploadPartCopy, which may take it minutes. Afterwards
+   * S3 is asked whether it was done, and else it is tried again. Default: 300,000.
    */
   completeTimeout?: number | undefined
   /** Tries of one request to S3, the first included. Default: 4. */

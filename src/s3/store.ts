@@ -7,6 +7,7 @@ import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
 import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
 import { removeLeftovers } from './clean-up.js'
+import { chooseLayout } from './concat/plan.js'
 import type { S3Context } from './context.js'
 import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes, SLOTS } from './keys.js'
 import { checkMetadata } from './object-head.js'
@@ -28,7 +29,7 @@ const NEEDS_LOCKER =
   'apart otherwise (docs/locking.md): configure one, or promise with singleProcess that this is the only process.'
 
 export class S3Store implements Store {
-  readonly abilities = { terminate: true, declareLength: true }
+  readonly abilities = { terminate: true, declareLength: true, concat: true }
   readonly #context: S3Context
   readonly #close: () => void
   /** Fills in what is not yet known of the provider. */
@@ -88,6 +89,7 @@ export class S3Store implements Store {
     await this.ready({ exclusive: false })
     if (!isUsableId(upload.id, this.#context.prefixes)) throw new UploadError('ERR_INVALID_ID')
     if (upload.length !== undefined) choosePartSize(this.#context.limits, upload.length, undefined)
+    if (options.sizes) chooseLayout(this.#context.limits, this.#context.provider, options.sizes)
     checkMetadata(upload.metadata)
     const keys = keysOf(this.#context.prefixes, upload.id)
     const created = new S3Upload(this.#context, keys, newRecord(upload, this.#context.now()))
@@ -157,7 +159,7 @@ function underLease(upload: S3Upload, { lease }: OpenOptions): S3Upload {
   return upload
 }
 
-function newRecord(upload: NewUpload, now: number): UploadRecord {
+function newRecord({ concat, ...upload }: NewUpload, now: number): UploadRecord {
   return {
     ...upload,
     commit: '',
@@ -176,7 +178,7 @@ function newRecord(upload: NewUpload, now: number): UploadRecord {
     crc32: 0,
     etag: undefined,
     replaces: undefined,
-    joined: undefined,
+    joined: concat,
     createdAt: now,
     expiresAt: undefined,
     completedAt: undefined,

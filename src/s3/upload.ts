@@ -3,14 +3,16 @@
  * @module
  */
 import { type FailureCode, UploadError } from '../errors.js'
-import type { UploadInfo } from '../store/info.js'
+import type { UploadInfo, UploadState } from '../store/info.js'
 import type { WriteLease } from '../store/locker.js'
-import type { AppendOptions, Body, ByteRange, UploadHandle } from '../store/store.js'
+import type { AppendOptions, Body, ByteRange, ConcatOptions, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
-import { removeAll } from './clean-up.js'
+import { abortStrays, removeAll } from './clean-up.js'
 import { complete } from './complete.js'
+import { join } from './concat/join.js'
+import { noteWaiting, readWaiting } from './concat/waiting.js'
 import type { S3Context } from './context.js'
 import { type Keys, SLOTS } from './keys.js'
 import type { MemoryBytes } from './parts/bytes.js'
@@ -183,12 +185,37 @@ export class S3Upload implements UploadHandle {
   }
 
   async finish(): Promise<void> {
-    const { state, length, offset } = this.record
+    const { state, length, offset, joined } = this.record
     if (state === 'complete') return
     if (state === 'failed') throw this.#gone()
     if (state === 'completing') return complete(this)
-    if (length !== offset) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
+    if (length !== offset || joined?.kind === 'final') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     await this.#append(NOTHING, { completes: true })
+  }
+
+  async concat(sources: readonly UploadInfo[], options: ConcatOptions = {}): Promise<void> {
+    if (this.record.state === 'failed') throw this.#gone()
+    const objects = sources.map(({ storage, etag, offset }) => ({ key: storage.Key!, etag: etag!, size: offset }))
+    await join(this, objects, options.beforeComplete)
+    // Another process may have ended it meanwhile.
+    if ((this.record.state as UploadState) === 'failed') throw this.#gone()
+  }
+
+  /** `failed` is committed first, so that no other node goes on with it. */
+  async fail(failure: string): Promise<void> {
+    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure })
+    await this.abortMultipart(this.record.uploadId).catch((error) => {
+      throw asStoreFailure(error)
+    })
+    await abortStrays(this)
+  }
+
+  noteFinal(finalId: string): Promise<void> {
+    return noteWaiting(this.context, this.keys.finals, finalId)
+  }
+
+  finals(): Promise<string[]> {
+    return readWaiting(this.context, this.keys.finals)
   }
 
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
@@ -269,6 +296,7 @@ export class S3Upload implements UploadHandle {
   }
 
   #mustBeOpen(): void {
+    if (this.record.joined?.kind === 'final') throw new UploadError('ERR_MODIFY_FINAL')
     if (this.record.state === 'failed') throw this.#gone()
     if (this.record.state === 'open') return
     const { offset } = this.record

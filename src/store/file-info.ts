@@ -3,6 +3,7 @@
  * object of our own. Pure.
  * @module
  */
+import type { Concat } from './info.js'
 
 /** What FileInfo says of an upload by itself. */
 export interface CommonRecord {
@@ -16,11 +17,19 @@ export interface CommonRecord {
   joined?: Joined | undefined
 }
 
-/** tusd's words on concatenation: a partial upload, or the final one of some. */
-export interface Joined {
-  isPartial: boolean
-  isFinal: boolean
-  partialUploads: string[] | null
+/** A partial upload, or the final one of some; and how the parts of the final one are cut, once that is decided. */
+export type Joined = Concat & { layout?: Layout | undefined }
+
+/** The bytes of each part but the last: from `least` to `most`, cut where partial uploads end; or all one size. */
+export interface Layout {
+  least: number
+  most: number
+}
+
+/** What FileInfo has no name for. */
+interface OwnOfJoined {
+  field?: string | undefined
+  layout?: Layout | undefined
 }
 
 /** tusd's names are part of the format: they stay as they are. */
@@ -35,7 +44,7 @@ export interface FileInfo<Own> {
   PartialUploads: string[] | null
   Storage: Record<string, string>
   /** Absent where another server wrote the record. */
-  Holdfast?: Own & { version: number }
+  Holdfast?: Own & { version: number; concat?: OwnOfJoined }
 }
 
 /** @param version of our own object, which consists of all fields of the record that FileInfo has no name for */
@@ -51,19 +60,31 @@ export function encodeFileInfo<R extends CommonRecord>(
     SizeIsDeferred: length === undefined,
     Offset: offset,
     MetaData: metadata,
-    IsPartial: joined?.isPartial ?? false,
-    IsFinal: joined?.isFinal ?? false,
-    PartialUploads: joined?.partialUploads ?? null,
+    IsPartial: joined?.kind === 'partial',
+    IsFinal: joined?.kind === 'final',
+    PartialUploads: joined?.kind === 'final' ? [...joined.partials] : null,
     Storage: storage,
-    Holdfast: { version, ...own },
+    Holdfast: { version, ...own, ...(joined?.kind === 'final' ? { concat: ownOf(joined) } : {}) },
   }
   return JSON.stringify(info)
 }
 
+const ownOf = ({ field, layout }: Joined & { kind: 'final' }): OwnOfJoined => ({ field, layout })
+
 /** @returns undefined for an upload that concatenation has nothing to do with */
 export function joinedOf(
-  info: Pick<FileInfo<unknown>, 'IsPartial' | 'IsFinal' | 'PartialUploads'>,
+  info: Pick<FileInfo<unknown>, 'IsPartial' | 'IsFinal' | 'PartialUploads'> & { Holdfast?: { concat?: OwnOfJoined } },
 ): Joined | undefined {
-  if (!info.IsPartial && !info.IsFinal) return undefined
-  return { isPartial: info.IsPartial, isFinal: info.IsFinal, partialUploads: info.PartialUploads ?? null }
+  if (info.IsPartial) return { kind: 'partial' }
+  if (!info.IsFinal) return undefined
+  const { field, layout } = info.Holdfast?.concat ?? {}
+  const partials = info.PartialUploads ?? []
+  return { kind: 'final', partials, field, ...(layout ? { layout } : {}) }
+}
+
+/** What the store tells of it. */
+export function concatOf(joined: Joined | undefined): Concat | undefined {
+  if (joined?.kind !== 'final') return joined && { kind: 'partial' }
+  const { kind, partials, field } = joined
+  return { kind, partials, field }
 }

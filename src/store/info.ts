@@ -12,6 +12,13 @@ export type Metadata = Record<string, string>
  */
 export type UploadState = 'open' | 'completing' | 'complete' | 'failed'
 
+/**
+ * What concatenation has to do with an upload: it is a part of others to be, or is made of such parts. `partials` are
+ * their IDs in order, each as often as it counts; `field` is what the client sent, undefined if another server wrote the
+ * record.
+ */
+export type Concat = { kind: 'partial' } | { kind: 'final'; partials: readonly string[]; field: string | undefined }
+
 /** What a creation fixes. */
 export interface NewUpload {
   /** Validated ID; names the object. */
@@ -21,6 +28,8 @@ export interface NewUpload {
   metadata: Metadata
   /** The Upload-Metadata field as the client sent it, told again unchanged on HEAD; undefined if none was sent. */
   metadataField: string | undefined
+  /** Undefined for an upload that concatenation has nothing to do with. */
+  concat?: Concat | undefined
 }
 
 /** One upload as its committed record tells it. */

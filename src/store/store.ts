@@ -82,6 +82,34 @@ export interface UploadHandle {
   terminate?(): Promise<void>
   /** Fixes a deferred length. @throws UploadError ERR_LENGTH_ALREADY_DECLARED if another one was declared before */
   declareLength?(length: number): Promise<void>
+  /**
+   * Of a final upload: makes its object of the bytes of the sources, in order; afterwards `info.state` is `complete`.
+   * Idempotent, and safe when another process does the same at the same time: called again after a crash, it goes on.
+   * @param sources complete uploads of this store, as `info` tells them. An upload that is `completing` or `complete` has
+   *   their bytes already and needs none.
+   * @throws UploadError ERR_CONFLICT if a source is no longer there · ERR_INVALID_CONCAT · ERR_MAX_SIZE_EXCEEDED if the
+   *   store cannot join them · ERR_STORE_UNAVAILABLE · ERR_UPLOAD_GONE
+   */
+  concat?(sources: readonly UploadInfo[], options?: ConcatOptions): Promise<void>
+  /**
+   * Ends a final upload that can never be complete: `failed`, for this reason. Its record stays. Present with `concat`.
+   */
+  fail?(reason: string): Promise<void>
+  /**
+   * Of a partial upload: remembers that a final one waits for it, without disturbing whoever writes it. Present with
+   * `concat`; it only hastens things, so it may forget.
+   */
+  noteFinal?(finalId: string): Promise<void>
+  /** Of a partial upload: the final ones that were noted. */
+  finals?(): Promise<string[]>
+}
+
+export interface ConcatOptions {
+  /**
+   * Called when the object is there, and before the record says so: a crash in between has it called again. What it
+   * throws fails the concatenation.
+   */
+  beforeComplete?: () => Promise<void>
 }
 
 export interface CreateOptions {
@@ -92,6 +120,11 @@ export interface CreateOptions {
   appendFollows?: boolean
   /** As for `open`. */
   lease?: WriteLease | undefined
+  /**
+   * Of a final upload: the bytes of each of its partials, in order, if all are known. What the store can never join is
+   * then refused at once.
+   */
+  sizes?: readonly number[] | undefined
 }
 
 export interface OpenOptions {
@@ -110,7 +143,7 @@ export interface OpenOptions {
 
 export interface Store {
   /** What the handles can do, known before there is one: decides which extensions are advertised. */
-  readonly abilities: { readonly terminate: boolean; readonly declareLength: boolean }
+  readonly abilities: { readonly terminate: boolean; readonly declareLength: boolean; readonly concat?: boolean }
   /** Largest upload that the store takes, in bytes, if it has a limit. */
   readonly maxObjectSize: number | undefined
   /**
@@ -122,7 +155,8 @@ export interface Store {
    */
   ready?(guarantees: { exclusive: boolean }): Promise<void>
   /**
-   * @throws UploadError ERR_CONFLICT if the ID is taken · ERR_MAX_SIZE_EXCEEDED · ERR_METADATA_TOO_LARGE
+   * @throws UploadError ERR_CONFLICT if the ID is taken · ERR_MAX_SIZE_EXCEEDED · ERR_METADATA_TOO_LARGE ·
+   *   ERR_INVALID_CONCAT
    */
   create(upload: NewUpload, options?: CreateOptions): Promise<UploadHandle>
   /**

@@ -12,6 +12,7 @@
 import { after, describe, test } from 'node:test'
 import { APPENDING, ofSize } from './contract/appending.js'
 import { Bench, type Row, type StoreHarness } from './contract/bench.js'
+import { JOINING } from './contract/concat.js'
 import { CREATION } from './contract/creation.js'
 import { FINISHING } from './contract/finishing.js'
 import { LENGTHS } from './contract/lengths.js'
@@ -29,7 +30,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     (size): Row => [`an upload of ${size} bytes`, (bench) => ofSize(bench, size)],
   )
   describe(`${name} keeps the contract of stores`, () => {
-    const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...VERIFYING, ...FINISHING, ...RACING]
+    const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...VERIFYING, ...FINISHING, ...RACING, ...JOINING]
     for (const row of rows) register(harness, row)
     after(() => harness.cleanup?.())
   })

@@ -67,6 +67,18 @@ export interface Operations {
     },
   ]
   uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, { etag: string }]
+  /** Of an object in the same bucket; the whole of it without a range. */
+  uploadPartCopy: [
+    {
+      key: string
+      uploadId: string
+      partNumber: number
+      source: string
+      range: string | undefined
+      sourceEtag: string
+    },
+    { etag: string },
+  ]
   completeMultipartUpload: [
     { key: string; uploadId: string; parts: { partNumber: number; etag: string }[] },
     { etag: string },

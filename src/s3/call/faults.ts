@@ -69,6 +69,7 @@ const BY_CODE: Record<string, Meaning> = {
 
 const OF_AN_UPLOAD: ReadonlySet<OperationName> = new Set([
   'uploadPart',
+  'uploadPartCopy',
   'completeMultipartUpload',
   'abortMultipartUpload',
   'listParts',

@@ -17,11 +17,13 @@ import {
   type S3,
   S3Client,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import type { Call, OperationName, Operations, Payload } from './call.js'
 import { secondsOf } from './direct.js'
 import { S3Fault } from './faults.js'
 import { withContentMd5 } from './md5.js'
+import { encodeKey } from './sign.js'
 
 const COMMANDS = {
   deleteObject: DeleteObjectCommand,
@@ -31,6 +33,7 @@ const COMMANDS = {
   deleteObjects: DeleteObjectsCommand,
   createMultipartUpload: CreateMultipartUploadCommand,
   uploadPart: UploadPartCommand,
+  uploadPartCopy: UploadPartCopyCommand,
   completeMultipartUpload: CompleteMultipartUploadCommand,
   abortMultipartUpload: AbortMultipartUploadCommand,
   listMultipartUploads: ListMultipartUploadsCommand,
@@ -44,6 +47,9 @@ export type S3Api = Pick<S3, OperationName | 'deleteObject'>
 export type Service = S3Client | S3Api
 
 export const isSdkClient = (service: Service): service is S3Client => service instanceof S3Client
+
+/** What may take S3 minutes. */
+const TAKES_LONG: ReadonlySet<OperationName> = new Set(['completeMultipartUpload', 'uploadPartCopy'])
 
 type Raw = (
   name: keyof typeof COMMANDS,
@@ -77,13 +83,13 @@ export function sdkCall(service: Service, bucket: string, timeouts: Timeouts): C
     // Not AbortSignal.timeout(): it would also cut the body of a GetObject that is read for longer.
     const abort = new AbortController()
     const giveUp = (): void => abort.abort()
-    const timeout = name === 'completeMultipartUpload' ? timeouts.completeTimeout : timeouts.requestTimeout
+    const timeout = TAKES_LONG.has(name) ? timeouts.completeTimeout : timeouts.requestTimeout
     const timer = setTimeout(giveUp, timeout)
     signal?.addEventListener('abort', giveUp, { once: true })
     try {
       const body = 'body' in input ? await joined(input.body as Payload) : undefined
       const send = name === 'deleteObjects' ? deletingOneByOne(raw) : raw
-      const output = await send(name, { Bucket: bucket, ...inputOf(name, input), ...body }, abort.signal)
+      const output = await send(name, { Bucket: bucket, ...inputOf(name, input, bucket), ...body }, abort.signal)
       return outputOf(name, input, output, timeout) as never
     } catch (error) {
       throw asFault(name, error)
@@ -140,11 +146,12 @@ async function joined(payload: Payload): Promise<{ Body: Buffer; ContentLength: 
 }
 
 /** Our names to the SDK's. */
-function inputOf(name: OperationName, input: Operations[OperationName][0]): Record<string, unknown> {
+function inputOf(name: OperationName, input: Operations[OperationName][0], bucket: string): Record<string, unknown> {
   const all = input as Partial<
     Operations['putObject'][0] &
       Operations['getObject'][0] &
       Operations['uploadPart'][0] &
+      Operations['uploadPartCopy'][0] &
       Operations['deleteObjects'][0] &
       Operations['completeMultipartUpload'][0] &
       Operations['listParts'][0]
@@ -152,9 +159,13 @@ function inputOf(name: OperationName, input: Operations[OperationName][0]): Reco
   if (name === 'deleteObjects') return { Delete: { Objects: all.keys!.map((Key) => ({ Key })), Quiet: true } }
   // The keys come in order, so that those of the key itself come first.
   if (name === 'listMultipartUploads') return { Prefix: all.key }
+  const copies = name === 'uploadPartCopy'
   return {
     Key: all.key,
-    Range: all.range,
+    CopySource: copies ? `${bucket}/${encodeKey(all.source!)}` : undefined,
+    CopySourceIfMatch: all.sourceEtag,
+    CopySourceRange: copies ? all.range : undefined,
+    Range: copies ? undefined : all.range,
     IfMatch: all.ifMatch,
     IfNoneMatch: all.ifAbsent ? '*' : undefined,
     ContentType: all.contentType,
@@ -208,6 +219,8 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
       return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
     case 'abortMultipartUpload':
       return undefined
+    case 'uploadPartCopy':
+      return { etag: output.CopyPartResult?.ETag ?? '' }
     default:
       return { etag: output.ETag ?? '' }
   }

@@ -29,7 +29,7 @@ export async function adopt(reader: Reader, keys: Keys, info: ForeignInfo, etag:
   const blank = blankRecord(info, `foreign ${etag}`, provider.multipartExpiry)
   const listed = await listParts(call, keys.object, info.uploadId)
   // tusd joins partial uploads to a final one in one request. The multipart upload may stay behind, empty.
-  if (listed === undefined || info.joined?.isFinal) {
+  if (listed === undefined || info.joined?.kind === 'final') {
     return ended(blank, info, keys, await headObject(call, keys.object), listed !== undefined)
   }
   return unfinished(blank, limits, listed, await headObject(call, keys.slot(0)))

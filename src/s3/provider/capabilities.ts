@@ -18,6 +18,10 @@ export interface Capabilities {
   deleteObjects: boolean
   /** Milliseconds after which the provider itself drops an unfinished multipart upload; undefined if it never does. */
   multipartExpiry: number | undefined
+  /** UploadPartCopy exists. Without it, the bytes of partial uploads go through this process when they are joined. */
+  copiesParts: boolean
+  /** All parts of a multipart upload but the last must have one size. */
+  equalParts: boolean
   /** Milliseconds that must lie between two writes of one key; 0 for no such limit. */
   writeInterval: number
 }
@@ -29,5 +33,7 @@ export const AWS_CAPABILITIES: Capabilities = {
   missingKey: 'absent',
   deleteObjects: true,
   multipartExpiry: undefined,
+  copiesParts: true,
+  equalParts: false,
   writeInterval: 0,
 }

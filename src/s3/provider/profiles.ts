@@ -20,8 +20,6 @@ export interface ProviderFacts extends Capabilities {
   minPartSize: number
   maxPartSize: number
   maxObjectSize: number
-  /** UploadPartCopy exists. */
-  copiesParts: boolean
   /** Objects can have tags. */
   tags: boolean
 }
@@ -88,6 +86,7 @@ const PROFILES: readonly Profile[] = [
       maxPartSize: 5 * GiB - 5 * MiB,
       maxObjectSize: 5 * TiB - 5 * GiB,
       copiesParts: true,
+      equalParts: true,
       tags: false,
     },
     note: 'R2 takes one write a second for each key: several small requests a second for one upload are slow.',
@@ -242,7 +241,7 @@ const PROFILES: readonly Profile[] = [
     id: 'mega',
     title: 'MEGA S4',
     hosts: /(^|\.)(megas4\.com|s4\.mega\.io)$/,
-    facts: {},
+    facts: { equalParts: true },
     reported: 'wants equal parts in sequence, which is the only way in which Holdfast writes them',
   },
   {

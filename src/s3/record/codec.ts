@@ -22,7 +22,7 @@ export function decodeRecord(text: string): UploadRecord | undefined {
   const own = info?.Holdfast
   if (!info || !own || typeof own.commit !== 'string' || typeof info.Offset !== 'number') return undefined
   if (own.version > VERSION) throw new Error(`the record was written by a later version of Holdfast (${own.version})`)
-  const { version: _, ...rest } = own
+  const { version: _, concat: __, ...rest } = own
   return {
     ...optional,
     ...rest,

@@ -24,8 +24,8 @@ export interface Committed {
   isForeign: boolean
 }
 
-/** A record is a few KiB; one that is larger is none of ours. */
-const MAX_RECORD_BYTES = 1024 * 1024
+/** A record is a few KiB, that of a final upload of 10,000 others a MiB or two; one that is larger is none of ours. */
+const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 /** Reads of one record whose body breaks off; each is a whole round of retried requests. */
 const READS = 3

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { Joined } from '../../store/file-info.js'
+import { concatOf, type Joined } from '../../store/file-info.js'
 import type { UploadInfo, UploadState } from '../../store/info.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
@@ -66,7 +66,7 @@ export interface UploadRecord {
    * server created that multipart upload, so its object has no marks, and is told by not being the one of before.
    */
   replaces: string | null | undefined
-  /** What tusd says of concatenation; kept, not used. */
+  /** A partial upload, or the final one of some. The parts of a final one are all committed at once. */
   joined: Joined | undefined
   /** The largest fencing token under which it was committed; undefined if there was no locker. It never decreases. */
   fence?: number | undefined
@@ -90,6 +90,7 @@ export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum
 export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
   const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, expiresAt, etag } =
     record
+  const concat = concatOf(record.joined)
   const completed = state === 'complete'
   return {
     id,
@@ -104,5 +105,6 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>): U
     expiresAt: state === 'open' ? expiresAt : undefined,
     etag: completed ? etag : undefined,
     storage,
+    ...(concat ? { concat } : {}),
   }
 }

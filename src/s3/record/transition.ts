@@ -2,6 +2,7 @@
  * The invariants as code (docs/invariants.md). Pure.
  * @module
  */
+import { concatOf } from '../../store/file-info.js'
 import type { UploadState } from '../../store/info.js'
 import { tailLength, type UploadRecord } from './record.js'
 
@@ -39,6 +40,10 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     after.state !== 'completing' || after.token !== undefined || after.replaces !== undefined,
     'the object of a completion can be told from another',
   )
+  const { joined } = after
+  const joins = joined?.kind === 'final'
+  rule(!joins || after.state !== 'open' || after.offset === 0, 'a final upload has no bytes before it has all of them')
+  rule(!joins || after.tail.length === 0, 'a final upload takes no bytes of a client')
   const slots = after.tail.map(({ slot }) => slot)
   rule(new Set(slots).size === slots.length, 'a slot holds one segment')
   if (!before) return
@@ -59,12 +64,21 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     'what another server stored stays',
   )
   rule(before.parts === 0 || after.partSize === before.partSize, 'the grid of an upload is fixed with its first part')
+  rule(isSame(concatOf(before.joined), concatOf(joined)), 'what an upload is to concatenation stays')
+  const isRelaid = before.uploadId !== undefined && !isSame(layoutOf(before), layoutOf(after))
+  rule(!isRelaid || after.uploadId !== before.uploadId, 'the parts of a final upload stay as they were cut')
 }
+
+const layoutOf = ({ joined }: UploadRecord): unknown => joined?.layout
+
+const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /** All bytes of the upload that the store holds under names of the record. */
 function storedBytes(record: UploadRecord): number {
   // An upload that fits into one part has neither parts nor a tail in the end: its bytes are the object.
   if (record.etag !== undefined && record.parts === 0) return record.offset
+  // Nor do the parts of a final upload keep to a grid: they end where partial uploads end.
+  if (record.joined?.kind === 'final') return record.partBytes
   // Parts of another server have the sizes that they have.
   const parts = record.parts - (record.base?.parts ?? 0)
   const partBytes = record.partBytes - (record.base?.bytes ?? 0)

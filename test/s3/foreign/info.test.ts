@@ -49,8 +49,9 @@ test('a deferred length has no value, whatever the size says', () => {
 })
 test('what tusd says of concatenation is kept', () => {
   const final = { ...tusd, IsFinal: true, PartialUploads: ['c+d'] }
-  const joined = { isPartial: false, isFinal: true, partialUploads: ['c+d'] }
+  const joined = { kind: 'final', partials: ['c+d'], field: undefined }
   assert.deepEqual(recogniseInfo(infoOf(final), 'a+b')!.joined, joined)
+  assert.deepEqual(recogniseInfo(infoOf({ ...tusd, IsPartial: true }), 'a+b')!.joined, { kind: 'partial' })
 })
 
 /** What is wrong, the JSON, the metadata of the object. */

@@ -128,7 +128,7 @@ const withoutUnknown = (record: UploadRecord): UploadRecord => ({
 test('a record comes back from JSON as it went in', () => {
   assert.deepEqual(decodeRecord(encodeRecord(before, {})), before)
   assert.deepEqual(decodeRecord(encodeRecord(withoutUnknown(adopted), {})), withoutUnknown(adopted))
-  const joined = { ...before, joined: { isPartial: true, isFinal: false, partialUploads: null } }
+  const joined = { ...before, joined: { kind: 'partial' as const } }
   assert.deepEqual(decodeRecord(encodeRecord(joined, {})), joined)
   const deferred = { ...before, length: undefined }
   assert.deepEqual(decodeRecord(encodeRecord(deferred, {})), deferred)

@@ -1,0 +1,238 @@
+/**
+ * From complete partial uploads to the object of a final one. Owned by nobody, like a completion: whoever asks drives it,
+ * several at once if it must be, and a crash after any request leaves it to the next (docs/concatenation.md).
+ *
+ * The multipart upload and the layout of its parts are committed before the first part is made, so each driver makes the
+ * same parts, and those that are there already need not be made again. `completing` is committed when all are there.
+ * @module
+ */
+import { UploadError } from '../../errors.js'
+import type { Layout } from '../../store/file-info.js'
+import type { ListedPart } from '../call/call.js'
+import { asStoreFailure, means, S3Fault } from '../call/faults.js'
+import { complete } from '../complete.js'
+import { listParts } from '../look.js'
+import { objectHead } from '../object-head.js'
+import { chainEtag, newNonce } from '../record/record.js'
+import type { S3Upload } from '../upload.js'
+import { chooseLayout, type Piece, planPieces, readPartSize } from './plan.js'
+import { isOther, readRanges, type Source } from './source.js'
+
+/** Pieces of one final upload that are made at once. */
+const AT_ONCE = 10
+
+/** How often a driver begins again because another one was faster, or S3 dropped the multipart upload. */
+const ROUNDS = 5
+
+/** What was begun cannot be gone on with; the record tells how it is now. */
+class Again extends Error {}
+
+/**
+ * @param sources in order; not needed once the upload is `completing`
+ * @throws UploadError
+ */
+export async function join(
+  upload: S3Upload,
+  sources: readonly Source[],
+  beforeComplete?: () => Promise<void>,
+): Promise<void> {
+  for (let round = 1; upload.record.state === 'open'; round++) {
+    try {
+      await assemble(upload, sources)
+    } catch (error) {
+      const isOvertaken = error instanceof UploadError && error.code === 'ERR_CONFLICT' && upload.isStale
+      if (round === ROUNDS || !(error instanceof Again || isOvertaken)) throw asStoreFailure(unwrapped(error))
+      await upload.refresh()
+    }
+  }
+  // Whoever lost the race to complete meets `complete` here, and `failed` is told by the caller.
+  if (upload.record.state === 'completing') await complete(upload, beforeComplete)
+}
+
+const unwrapped = (error: unknown): unknown =>
+  error instanceof Again ? new UploadError('ERR_STORE_UNAVAILABLE', { cause: error, retryAfter: 1_000 }) : error
+
+/** Makes all parts and commits them. */
+async function assemble(upload: S3Upload, sources: readonly Source[]): Promise<void> {
+  const { context, keys } = upload
+  const sizes = sources.map(({ size }) => size)
+  const listed = await begin(upload, sizes)
+  const pieces = planPieces(sizes, layoutOf(upload)!)
+  const uploadId = upload.record.uploadId!
+  await makeMissing(upload, sources, pieces, listed)
+  const parts = await listParts(context.call, keys.object, uploadId)
+  if (parts === undefined) throw new Again('the multipart upload is gone')
+  const made = parts.filter(({ partNumber }) => partNumber <= pieces.length)
+  const isWhole = made.length === pieces.length && pieces.every((piece, index) => isMade(piece, index, made[index]))
+  if (!isWhole) return cannotCopy(upload, new Error('parts in S3 do not have the sizes of what was copied'))
+  const length = sizes.reduce((sum, size) => sum + size, 0)
+  const partsDigest = made.reduce((chain, { etag }) => chainEtag(chain, etag), '')
+  const all = { parts: made.length, partBytes: length, partsDigest, offset: length, length, crc32: undefined }
+  await upload.commit({ ...all, state: 'completing' })
+  upload.etags = made.map(({ etag }) => etag)
+}
+
+const layoutOf = ({ record }: S3Upload): Layout | undefined =>
+  record.joined?.kind === 'final' ? record.joined.layout : undefined
+
+const isMade = (piece: Piece, index: number, part: ListedPart | undefined): boolean =>
+  part?.partNumber === index + 1 && part.size === piece.length
+
+/**
+ * Sees to it that the record names a multipart upload that is there, and a layout that can be made here.
+ * @returns the parts that are there already
+ */
+async function begin(upload: S3Upload, sizes: readonly number[]): Promise<readonly ListedPart[]> {
+  const { context, keys, record } = upload
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  const layout = layoutOf(upload)
+  if (record.uploadId !== undefined && layout !== undefined) {
+    const isTooLarge = !context.provider.copiesParts && layout.most > readPartSize(context.limits, total)
+    const listed = isTooLarge ? undefined : await listParts(context.call, keys.object, record.uploadId)
+    if (listed !== undefined) return listed
+  }
+  await beginAnew(upload, chooseLayout(context.limits, context.provider, sizes), total)
+  return []
+}
+
+async function beginAnew(upload: S3Upload, layout: Layout, length: number): Promise<void> {
+  const { record } = upload
+  if (record.joined?.kind !== 'final') throw new UploadError('ERR_INVALID_CONCAT')
+  const token = newNonce()
+  const uploadId = await createMultipart(upload, token)
+  try {
+    await upload.commit({ uploadId, token, length, joined: { ...record.joined, layout } })
+  } catch (error) {
+    const mayBeNamed = await upload.mayName(uploadId).catch(() => true)
+    if (!mayBeNamed) await abort(upload, uploadId)
+    throw error
+  }
+  // Nobody names the one before now.
+  await abort(upload, record.uploadId)
+}
+
+async function createMultipart(upload: S3Upload, token: string): Promise<string> {
+  const { context, keys, record } = upload
+  const head = objectHead(record.id, record.metadata, token)
+  // Until it is answered once and clearly, there may be one that nobody knows.
+  const before = upload.mayHaveStrays
+  upload.mayHaveStrays = true
+  const { uploadId, mayHaveTwin } = await context.call('createMultipartUpload', { key: keys.object, ...head })
+  upload.mayHaveStrays = before || mayHaveTwin === true
+  return uploadId
+}
+
+/** What is left is looked for when the upload is completed. */
+async function abort(upload: S3Upload, uploadId: string | undefined): Promise<void> {
+  await upload.abortMultipart(uploadId).catch(() => {
+    upload.mayHaveStrays = true
+  })
+}
+
+/** Makes the parts that are not there, several at a time. After a failure the others end first. */
+async function makeMissing(
+  upload: S3Upload,
+  sources: readonly Source[],
+  pieces: readonly Piece[],
+  listed: readonly ListedPart[],
+): Promise<void> {
+  const there = new Map(listed.map((part) => [part.partNumber, part]))
+  const missing = pieces
+    .map((piece, index) => ({ piece, index }))
+    .filter(({ piece, index }) => !isMade(piece, index, there.get(index + 1)))
+  const giveUp = new AbortController()
+  let failure: unknown
+  const work = async (): Promise<void> => {
+    for (let next = missing.shift(); next && failure === undefined; next = missing.shift()) {
+      await make(upload, sources, next.piece, next.index + 1, giveUp.signal).catch((error) => {
+        failure ??= error
+        giveUp.abort()
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, missing.length) }, work))
+  if (failure !== undefined) throw failure
+}
+
+async function make(
+  upload: S3Upload,
+  sources: readonly Source[],
+  piece: Piece,
+  partNumber: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const copies = piece.isCopy && upload.context.provider.copiesParts
+  try {
+    await (copies ? copy(upload, sources, piece, partNumber, signal) : send(upload, sources, piece, partNumber, signal))
+  } catch (error) {
+    if (means(error, 'missing-upload')) throw await whatIsMissing(upload, error)
+    throw error
+  }
+}
+
+async function copy(
+  upload: S3Upload,
+  sources: readonly Source[],
+  { ranges }: Piece,
+  partNumber: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { context, keys, record } = upload
+  const [{ source, first, length }] = ranges as [Piece['ranges'][number]]
+  const { key, etag: sourceEtag, size } = sources[source]!
+  const range = length === size ? undefined : `bytes=${first}-${first + length - 1}`
+  const input = { key: keys.object, uploadId: record.uploadId!, partNumber, source: key, range, sourceEtag }
+  try {
+    const { etag } = await context.call('uploadPartCopy', input, signal)
+    if (etag === '') return await cannotCopy(upload, new Error('UploadPartCopy: a success without a result'))
+  } catch (error) {
+    if (means(error, 'precondition')) throw isOther(sources[source]!, error)
+    if (isUnsupported(error) || (await isIgnored(upload, partNumber, error))) return cannotCopy(upload, error)
+    throw error
+  }
+}
+
+const isUnsupported = (error: unknown): boolean =>
+  error instanceof S3Fault && (error.status === 501 || error.code === 'NotImplemented')
+
+/**
+ * Some servers do not look at the source and store an empty part. They answer with an empty body, as S3 does when it
+ * gives a copy up, so the part tells.
+ */
+async function isIgnored({ context, keys, record }: S3Upload, partNumber: number, error: unknown): Promise<boolean> {
+  if (!(error instanceof S3Fault) || error.status < 500) return false
+  const listed = await listParts(context.call, keys.object, record.uploadId!)
+  return listed?.some((part) => part.partNumber === partNumber && part.size === 0) === true
+}
+
+/** From now on, bytes go through this process. */
+function cannotCopy({ context, record }: S3Upload, cause: unknown): never {
+  if (!context.provider.copiesParts) throw new UploadError('ERR_STORE_CORRUPT', { cause })
+  context.provider.copiesParts = false
+  const message = 'the provider copies no parts; partial uploads are read and sent again to be joined'
+  context.logger.warn({ upload: record.id, error: String(cause) }, message)
+  throw new Again('the provider copies no parts', { cause })
+}
+
+async function send(
+  upload: S3Upload,
+  sources: readonly Source[],
+  { ranges, length }: Piece,
+  partNumber: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { context, keys, record } = upload
+  const { piece, release } = await readRanges(context, sources, ranges, signal)
+  try {
+    const body = { length, crc32: piece.crc32, chunks: () => piece.bytes.chunks() }
+    await context.call('uploadPart', { key: keys.object, uploadId: record.uploadId!, partNumber, body }, signal)
+  } finally {
+    release()
+  }
+}
+
+/** A copy that is answered "not found": another driver completed or ended the upload, S3 dropped it, or a source is gone. */
+async function whatIsMissing({ context, keys, record }: S3Upload, cause: S3Fault): Promise<Error> {
+  const isThere = (await listParts(context.call, keys.object, record.uploadId!)) !== undefined
+  return isThere ? new UploadError('ERR_CONFLICT', { cause }) : new Again('the multipart upload is gone', { cause })
+}
