@@ -50,6 +50,15 @@ export interface ServerOptions {
   disableDownload?: boolean | undefined
   /** Refuses DELETE, and does not advertise it. Default: false. */
   disableTermination?: boolean | undefined
+  /** Refuses Upload-Concat, and does not advertise concatenation. Default: false. */
+  disableConcatenation?: boolean | undefined
+  /** How many partial uploads one final upload may name; more is 400. Default: 10,000. */
+  maxConcatParts?: number | undefined
+  /**
+   * Removes partial uploads once they are joined. Another final upload that names one of them and is not complete yet
+   * then fails. Default: false.
+   */
+  deletePartials?: boolean | undefined
   /** Milliseconds that a request has to yield its upload to a newer one, which then gets 423. Default: 5,000. */
   yieldTimeout?: number | undefined
   /** Milliseconds that HEAD waits while the store completes an upload, before it answers 503. Default: 10,000. */
@@ -94,6 +103,10 @@ export function createServer(options: ServerOptions): Holdfast {
     completionTimeout: options.completionTimeout ?? 10_000,
     allowTermination: options.disableTermination !== true,
     allowDownload: options.disableDownload !== true,
+    allowConcatenation: options.disableConcatenation !== true,
+    maxConcatParts: options.maxConcatParts ?? 10_000,
+    deletePartials: options.deletePartials === true,
+    warn: (fields, message) => (options.logger ?? silent).warn(fields, message),
   })
   const server = new Server(options, uploads, maxSize)
   return {
@@ -145,6 +158,7 @@ class Server {
       const command = codec.parse(head, {
         id: this.#location.idOf(head.target),
         maxMetadataSize: this.#maxMetadataSize,
+        idOfUrl: (url) => this.#location.idOfUrl(url, head),
       })
       const outcome = await this.#uploads.run(command, (limit) => exchange.body(limit, this.#idleTimeout))
       answer = await this.#answer(codec, context, head, outcome)
@@ -190,10 +204,13 @@ class Server {
 }
 
 /** What is advertised is what the store's handles can do. */
-function extensionsOf({ store, disableTermination }: ServerOptions): readonly string[] {
+function extensionsOf({ store, disableTermination, disableConcatenation }: ServerOptions): readonly string[] {
   const extensions = ['creation', 'creation-with-upload', 'checksum']
   if (store.abilities.declareLength) extensions.push('creation-defer-length')
   if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
+  if (store.abilities.concat && disableConcatenation !== true) {
+    extensions.push('concatenation', 'concatenation-unfinished')
+  }
   return extensions
 }
 

@@ -30,6 +30,18 @@ const protocol = {
   'max-size': { type: 'size', min: 1, help: 'Refuse uploads that are larger. Default: what the store takes.' },
   'disable-download': { type: 'boolean', default: 'false', help: 'Refuse GET of finished uploads.' },
   'disable-termination': { type: 'boolean', default: 'false', help: 'Refuse DELETE, and do not advertise it.' },
+  'disable-concatenation': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Refuse Upload-Concat, and do not advertise it.',
+  },
+  'max-concat-parts': {
+    type: 'integer',
+    default: '10000',
+    min: 1,
+    help: 'How many partial uploads one final upload may name.',
+  },
+  'delete-partials': { type: 'boolean', default: 'false', help: 'Remove partial uploads once they are joined.' },
 } as const satisfies Rows
 
 const cors = {

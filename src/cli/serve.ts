@@ -97,6 +97,9 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     relativeLocation: options.relativeLocation,
     disableDownload: options.disableDownload,
     disableTermination: options.disableTermination,
+    disableConcatenation: options.disableConcatenation,
+    maxConcatParts: options.maxConcatParts,
+    deletePartials: options.deletePartials,
     yieldTimeout: options.yieldTimeout,
     idleTimeout: options.idleTimeout,
     cors: !options.disableCors && {

@@ -20,6 +20,11 @@ export interface Location {
    * @throws UploadError ERR_UPLOAD_NOT_FOUND outside of the base path · ERR_INVALID_REQUEST for malformed escapes
    */
   idOf(target: string): string | undefined
+  /**
+   * The upload that a URL means which the client of this request wrote: absolute or relative, with or without a slash at
+   * its end. Undefined if it is none of this server's, as far as its host is known.
+   */
+  idOfUrl(url: string, head: RequestHead): string | undefined
   /** The URL of an upload; only its path if the host is unknown or not to be repeated. */
   locate(id: string, head: RequestHead): string
 }
@@ -29,6 +34,11 @@ export function locationOf({ basePath, trustProxy, relativeLocation }: LocationO
   const { origin, path } = parseBase(basePath)
   return {
     idOf: (target) => idOf(target, path),
+    idOfUrl(url, head) {
+      // Behind a proxy that rewrites the host, which is what relative locations are for, no host can be compared.
+      const expected = origin ?? (relativeLocation ? '' : originOf(head, trustProxy))
+      return idOfUrl(url, expected, head.target, path)
+    },
     locate(id, head) {
       const relative = `${path}/${encodeId(id)}`
       return (origin ?? (relativeLocation ? '' : originOf(head, trustProxy))) + relative
@@ -64,6 +74,25 @@ function idOf(target: string, base: string): string | undefined {
     throw new UploadError('ERR_INVALID_REQUEST', { message: 'The path has a malformed percent-escape.', cause })
   }
 }
+
+/** The scheme is not compared: a proxy may end TLS without saying so. */
+function idOfUrl(text: string, origin: string, target: string, base: string): string | undefined {
+  const here = `${origin || 'http://localhost'}${pathOf(target)}`
+  if (!URL.canParse(text, here)) return undefined
+  const url = new URL(text, here)
+  const isRelative = !/^([a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(text)
+  if (!/^https?:$/.test(url.protocol)) return undefined
+  if (origin !== '' && !isRelative && hostPort(url) !== hostPort(new URL(origin))) return undefined
+  try {
+    return idOf(url.pathname.replace(/\/+$/, ''), base)
+  } catch {
+    return undefined
+  }
+}
+
+/** The default ports of both schemes are none. */
+const hostPort = ({ hostname, port }: URL): string =>
+  port === '' || port === '80' || port === '443' ? hostname : `${hostname}:${port}`
 
 /** Without query and fragment; of an absolute-form target (RFC 9112, 3.2.2) without scheme and host. */
 function pathOf(target: string): string {

@@ -12,6 +12,11 @@ export interface ParseOptions {
   id: string | undefined
   /** Bytes of the field that carries the metadata. */
   maxMetadataSize: number
+  /**
+   * The upload that a URL in a field means, as the client wrote it, absolute or relative; undefined if it is none of this
+   * server's. Without it, no URL is.
+   */
+  idOfUrl?: ((url: string) => string | undefined) | undefined
 }
 
 export interface RenderContext {

@@ -3,7 +3,7 @@
  * are codecs between HTTP and this vocabulary.
  * @module
  */
-import type { Metadata, UploadInfo } from '../store/info.js'
+import type { Concat, Metadata, UploadInfo } from '../store/info.js'
 import type { ByteRange } from '../store/store.js'
 
 /**
@@ -40,6 +40,8 @@ export interface Create {
   /** Nothing of the body counts unless it has this checksum. */
   checksum: Checksum | undefined
   completes: Completion
+  /** A partial upload, or the final one of some; its length is then theirs, and it takes no body. */
+  concat?: Concat | undefined
 }
 
 export interface Append {

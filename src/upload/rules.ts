@@ -26,10 +26,12 @@ export function mustBeAlive(info: UploadInfo): void {
 /**
  * Refuses an append that the upload cannot take, before a byte of its body is read.
  * @returns how many bytes the body may have at most
- * @throws UploadError ERR_UPLOAD_GONE · ERR_MISMATCHED_OFFSET · ERR_LENGTH_ALREADY_DECLARED ·
+ * @throws UploadError ERR_MODIFY_FINAL · ERR_UPLOAD_GONE · ERR_MISMATCHED_OFFSET · ERR_LENGTH_ALREADY_DECLARED ·
  *   ERR_INVALID_UPLOAD_LENGTH · ERR_MAX_SIZE_EXCEEDED · ERR_UPLOAD_SIZE_EXCEEDED
  */
 export function admitAppend(info: UploadInfo, command: Append, maxSize: number): number {
+  // "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL", whatever its state.
+  if (info.concat?.kind === 'final') throw new UploadError('ERR_MODIFY_FINAL')
   mustBeAlive(info)
   const { offset } = info
   if (command.offset !== offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset })
@@ -51,9 +53,10 @@ export function admitAppend(info: UploadInfo, command: Append, maxSize: number):
 const tooLong = (length: number | undefined, offset: number): UploadError =>
   new UploadError(length === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED', { offset })
 
-/** All bytes are there, but the object is not yet. */
+/** All bytes are there, or may be in the partial uploads, but the object is not yet. */
 export function wantsCompletion(info: UploadInfo): boolean {
-  return info.state === 'completing' || (info.state === 'open' && info.length === info.offset)
+  const hasBytes = info.length === info.offset || info.concat?.kind === 'final'
+  return info.state === 'completing' || (info.state === 'open' && hasBytes)
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Locker } from '../store/locker.js'
 import type { Body, Store, UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
 import type { Append, Command, Create, Outcome } from './command.js'
+import { admitFinal, type Driver, drive, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
 import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
 import { settlesWithin, type Writer, Writers } from './writers.js'
@@ -25,7 +26,19 @@ export interface UploadsOptions {
   completionTimeout: number
   allowTermination: boolean
   allowDownload: boolean
+  allowConcatenation: boolean
+  /** How many partial uploads a final one may name. */
+  maxConcatParts: number
+  /** Removes partial uploads once they are joined. */
+  deletePartials: boolean
+  /** Told of failures that cost nobody's upload. */
+  warn: (fields: Record<string, unknown>, message: string) => void
 }
+
+type Final = NonNullable<Create['concat']> & { kind: 'final' }
+
+/** With these a completion is not done yet, and nothing is wrong. */
+const PENDING: readonly FailureCode[] = ['ERR_COMPLETION_PENDING', 'ERR_UPLOAD_LOCKED', 'ERR_CONFLICT']
 
 /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
 export type TakeBody = (limit: number) => Body
@@ -40,6 +53,9 @@ export class Uploads {
   #readiness: Promise<void> | undefined
   /** Completions that go on without the request that met them. */
   readonly #completions = new Map<string, Promise<UploadInfo>>()
+
+  /** Final uploads that are looked for after the last byte of a partial one. */
+  readonly #following = new Set<Promise<void>>()
 
   constructor(options: UploadsOptions) {
     this.#options = options
@@ -70,7 +86,7 @@ export class Uploads {
       case 'create':
         return this.#create(command, takeBody)
       case 'append':
-        return this.#append(command, takeBody)
+        return this.#moved(await this.#append(command, takeBody))
       case 'offset':
         return { kind: 'offset', info: await this.#offset(command.id) }
       case 'cancel':
@@ -88,16 +104,18 @@ export class Uploads {
   async close(timeout: number): Promise<boolean> {
     const started = performance.now()
     const ended = await this.#writers.close(timeout)
-    const completions = Promise.allSettled(this.#completions.values())
+    const completions = Promise.allSettled([...this.#completions.values(), ...this.#following])
     const left = timeout - (performance.now() - started)
     return (await settlesWithin(completions, left)) && ended
   }
 
   async #create(command: Create, takeBody: TakeBody): Promise<Outcome> {
     const { store, maxSize, yieldTimeout } = this.#options
+    const { length, metadata, metadataField, concat } = command
+    if (concat && !this.#concatenates) throw new UploadError('ERR_CONCATENATION_UNSUPPORTED')
+    if (concat?.kind === 'final') return this.#createFinal(command, concat)
     admitCreate(command, maxSize)
-    const { length, metadata, metadataField } = command
-    const upload = { id: newId(), length, metadata, metadataField }
+    const upload = { id: newId(), length, metadata, metadataField, ...(concat ? { concat } : {}) }
     const appends = command.withBody && (command.bodyLength !== 0 || command.checksum !== undefined)
     if (!appends && length !== 0) {
       const handle = await store.create(upload)
@@ -112,6 +130,80 @@ export class Uploads {
       } catch (error) {
         return this.#salvage(upload.id, error)
       }
+    })
+  }
+
+  get #concatenates(): boolean {
+    const { store, allowConcatenation } = this.#options
+    return allowConcatenation && store.abilities.concat === true
+  }
+
+  /** A final upload whose partial uploads are all complete is created with its object, or not at all. */
+  async #createFinal({ metadata, metadataField }: Create, concat: Final): Promise<Outcome> {
+    const { store } = this.#options
+    const partials = await admitFinal(store, concat, this.#options)
+    const upload = { id: newId(), length: partials.length, metadata, metadataField, concat }
+    const { info } = await store.create(upload, { sizes: partials.sizes })
+    if (!partials.sources) return { kind: 'created', info: await this.#waits(info, concat), appended: false }
+    try {
+      const completed = await this.#complete(info.id)
+      mustBeAlive(completed)
+      return { kind: 'created', info: completed, appended: false }
+    } catch (error) {
+      await this.#forget(info.id)
+      throw error
+    }
+  }
+
+  /**
+   * Each partial upload is told that this one waits for it. They are looked at once more after that: what was completed
+   * before it could be told is seen here, and what is completed later finds the note.
+   */
+  async #waits(info: UploadInfo, { partials }: Final): Promise<UploadInfo> {
+    const { store, warn } = this.#options
+    try {
+      await noteAll(store, partials, info.id)
+      return await this.#complete(info.id)
+    } catch (error) {
+      warn({ upload: info.id, error: String(error) }, 'a final upload waits until somebody asks for it')
+      return info
+    }
+  }
+
+  /** The last byte of a partial upload may be what a final one waits for; the answer does not wait for that. */
+  #moved(outcome: Outcome): Outcome {
+    if (outcome.kind !== 'appended') return outcome
+    const { id, concat, state } = outcome.info
+    if (concat?.kind !== 'partial' || state !== 'complete') return outcome
+    const following = this.#follow(id).catch((error) => {
+      this.#options.warn({ upload: id, error: String(error) }, 'a final upload waits until somebody asks for it')
+    })
+    this.#following.add(following)
+    following.finally(() => this.#following.delete(following))
+    return outcome
+  }
+
+  async #follow(id: string): Promise<void> {
+    const handle = await this.#options.store.open(id)
+    for (const final of (await handle.finals?.()) ?? []) {
+      await (this.#completions.get(final) ?? this.#complete(final)).catch((error) => {
+        // It was terminated meanwhile.
+        if (!(error instanceof UploadError && error.status === 404)) throw error
+      })
+    }
+  }
+
+  /** The client was not told of it, so nobody would ever ask for it. */
+  async #forget(id: string): Promise<void> {
+    const { store, yieldTimeout, deletePartials, warn } = this.#options
+    const forgetting = this.#writers.exclusively(id, yieldTimeout, async ({ lease }) => {
+      const handle = await store.open(id, { lease })
+      // The only copy of the bytes, perhaps.
+      const mayBeJoined = handle.info.state === 'completing' && deletePartials
+      if (!mayBeJoined) await handle.terminate?.()
+    })
+    await forgetting.catch((error) => {
+      warn({ upload: id, error: String(error) }, 'a final upload that could not be created has left its record')
     })
   }
 
@@ -169,7 +261,14 @@ export class Uploads {
   async #offset(id: string): Promise<UploadInfo> {
     const info = await this.#freed(id).catch((error: unknown) => this.#held(id, error))
     mustBeAlive(info)
-    return wantsCompletion(info) ? this.#completed(id) : info
+    if (!wantsCompletion(info)) return info
+    const settled = await this.#completed(id).catch((error: unknown) => {
+      // That of a final upload may take as long as it takes: no offset is told then.
+      if (isFinal(info) && error instanceof UploadError && PENDING.includes(error.code)) return info
+      throw error
+    })
+    mustBeAlive(settled)
+    return settled
   }
 
   /** As it is once nobody writes it: here, or on any node if there is a locker. */
@@ -214,12 +313,33 @@ export class Uploads {
     const completion = this.#writers
       .exclusively(id, yieldTimeout, async ({ lease }) => {
         const handle = await store.open(id, { lease })
+        if (isFinal(handle.info)) return drive(handle, this.#driver)
         await handle.finish()
         return handle.info
       })
       .finally(() => this.#completions.delete(id))
     this.#completions.set(id, completion)
     return completion
+  }
+
+  get #driver(): Driver {
+    const { store, maxSize, deletePartials } = this.#options
+    const remove = deletePartials ? (ids: readonly string[]) => this.#remove(ids) : undefined
+    return { store, maxSize, remove, complete: (id) => this.#completions.get(id) ?? this.#complete(id) }
+  }
+
+  /** What cannot be removed stays: the final upload is complete without that. */
+  async #remove(ids: readonly string[]): Promise<void> {
+    const { store, yieldTimeout, warn } = this.#options
+    for (const id of ids) {
+      const removing = this.#writers.exclusively(id, yieldTimeout, async ({ lease }) =>
+        (await store.open(id, { lease })).terminate?.(),
+      )
+      await removing.catch((error) => {
+        if (error instanceof UploadError && error.status === 404) return
+        warn({ upload: id, error: String(error) }, 'a partial upload that was joined could not be removed')
+      })
+    }
   }
 
   async #cancel(id: string): Promise<Outcome> {
@@ -235,8 +355,11 @@ export class Uploads {
 
   async #read(id: string): Promise<Outcome> {
     if (!this.#options.allowDownload) throw new UploadError('ERR_NOT_IMPLEMENTED')
-    const handle = await this.#options.store.open(id)
-    mustBeAlive(handle.info)
+    const asked = await this.#options.store.open(id)
+    mustBeAlive(asked.info)
+    const isToBeJoined = isFinal(asked.info) && wantsCompletion(asked.info)
+    if (isToBeJoined) mustBeAlive(await this.#completed(id))
+    const handle = isToBeJoined ? await this.#options.store.open(id) : asked
     if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     return { kind: 'content', info: handle.info, read: (range) => handle.read(range) }
   }

@@ -248,3 +248,62 @@ for (const [id, path] of ids) {
 }
 test('Location: half a surrogate pair does not throw', () =>
   assert.equal(at().locate('\ud800', headOf()), '/files/%EF%BF%BD'))
+
+const written: [
+  rule: string,
+  options: Partial<LocationOptions>,
+  target: string,
+  url: string,
+  id: string | undefined,
+][] = [
+  ['a path', {}, '/files', '/files/abc', 'abc'],
+  ['a path with a slash at its end', {}, '/files', '/files/abc/', 'abc'],
+  ['a URL of this host', {}, '/files', 'http://me:8080/files/abc', 'abc'],
+  ['a URL of this host by TLS, which a proxy may have ended', {}, '/files', 'https://me:8080/files/abc', 'abc'],
+  ['a URL of this host without a scheme', {}, '/files', '//me:8080/files/abc', 'abc'],
+  ['a name beside the request', {}, '/files/', 'abc', 'abc'],
+  ['a name beside the collection', {}, '/files', 'abc', undefined],
+  ['dots that lead there', {}, '/files/', '../files/abc', 'abc'],
+  ['dots that lead elsewhere', {}, '/files', '/files/../secret', undefined],
+  ['an ID with a folder', {}, '/files', '/files/a/b', 'a/b'],
+  ['an ID of tusd', {}, '/files', '/files/a+b%2Bc', 'a+b+c'],
+  ['a query counts for nothing', {}, '/files', '/files/abc?x=1#y', 'abc'],
+  ['another host', {}, '/files', 'http://other:8080/files/abc', undefined],
+  ['another host without a scheme', {}, '/files', '//other/files/abc', undefined],
+  ['another host behind a backslash', {}, '/files', '/\\other/files/abc', undefined],
+  ['another port', {}, '/files', 'http://me:9090/files/abc', undefined],
+  ['another scheme', {}, '/files', 'ftp://me:8080/files/abc', undefined],
+  ['another path', {}, '/files', '/other/abc', undefined],
+  ['the collection itself', {}, '/files', '/files/', undefined],
+  ['a malformed escape', {}, '/files', '/files/%zz', undefined],
+  ['no URL', {}, '/files', 'http://', undefined],
+  [
+    'the host of an absolute base path',
+    { basePath: 'https://cdn.example/up' },
+    '/up',
+    'https://cdn.example/up/abc',
+    'abc',
+  ],
+  [
+    'another than the host of an absolute base path',
+    { basePath: 'https://cdn.example/up' },
+    '/up',
+    'http://me:8080/up/abc',
+    undefined,
+  ],
+  [
+    'any host, where locations are relative',
+    { relativeLocation: true },
+    '/files',
+    'https://seen.example/files/abc',
+    'abc',
+  ],
+]
+for (const [rule, options, target, url, id] of written) {
+  test(`a URL in a field: ${rule}`, () => {
+    const head = headOf({ method: 'POST', target, fields: { host: 'me:8080' } })
+    assert.equal(at(options).idOfUrl(url, head), id)
+  })
+}
+test('a URL in a field: any host, if this one is not known', () =>
+  assert.equal(at().idOfUrl('https://seen.example/files/abc', headOf({ target: '/files' })), 'abc'))

@@ -47,6 +47,19 @@ const MAX = 1_000
 /** Rule, what differs in the upload and in the request, the room that is left or the refusal. */
 const appends: [string, Partial<UploadInfo>, Partial<Append>, number | FailureCode][] = [
   ['what is missing may come', {}, {}, 60],
+  [
+    'a final upload takes nothing',
+    { concat: { kind: 'final', partials: ['b'], field: undefined } },
+    {},
+    'ERR_MODIFY_FINAL',
+  ],
+  [
+    'a final upload takes nothing, whatever became of it',
+    { concat: { kind: 'final', partials: ['b'], field: undefined }, state: 'failed' },
+    {},
+    'ERR_MODIFY_FINAL',
+  ],
+  ['a partial upload is one like others', { concat: { kind: 'partial' } }, {}, 60],
   ['all of it at once', {}, { bodyLength: 60 }, 60],
   ['not a byte more', {}, { bodyLength: 61 }, 'ERR_UPLOAD_SIZE_EXCEEDED'],
   ['an offset before the committed one', {}, { offset: 39 }, 'ERR_MISMATCHED_OFFSET'],

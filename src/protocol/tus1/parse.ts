@@ -9,6 +9,7 @@ import type { ParseOptions } from '../codec.js'
 import { parseInteger } from '../fields.js'
 import type { Fields, RequestHead } from '../message.js'
 import { parseChecksum } from './checksum.js'
+import { parseConcat } from './concat.js'
 import { parseMetadata } from './metadata.js'
 
 export const VERSION = '1.0.0'
@@ -21,14 +22,15 @@ const UPLOAD_METHODS = ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS'] as const
 type Method = (typeof COLLECTION_METHODS)[number] | (typeof UPLOAD_METHODS)[number]
 
 /** @throws UploadError */
-export function parse(head: RequestHead, { id, maxMetadataSize }: ParseOptions): Command {
+export function parse(head: RequestHead, options: ParseOptions): Command {
   const { fields } = head
+  const { id } = options
   const allow = id === undefined ? COLLECTION_METHODS : UPLOAD_METHODS
   const method = methodOf(head, allow)
   if (method === 'OPTIONS') return { kind: 'options' }
   mustSpeak(method, fields)
   if (!(allow as readonly Method[]).includes(method)) throw new UploadError('ERR_METHOD_NOT_ALLOWED', { allow })
-  if (id === undefined) return parseCreate(fields, maxMetadataSize)
+  if (id === undefined) return parseCreate(fields, options)
   if (method === 'PATCH') return parseAppend(fields, id)
   if (method === 'DELETE') return { kind: 'cancel', id }
   return { kind: method === 'GET' ? 'read' : 'offset', id }
@@ -55,10 +57,12 @@ function mustSpeak(method: Method, fields: Fields): void {
   throw new UploadError('ERR_UNSUPPORTED_VERSION')
 }
 
-/** tus 1.0.0, Creation and Creation With Upload. */
-function parseCreate(fields: Fields, maxMetadataSize: number): Create {
-  mustNotRelyOn(fields, 'upload-concat', 'Upload-Concat')
-  const length = parseLength(fields)
+/** tus 1.0.0, Creation, Creation With Upload and Concatenation. */
+function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl }: ParseOptions): Create {
+  const concat = parseConcat(fields['upload-concat'], idOfUrl ?? (() => undefined))
+  const isFinal = concat?.kind === 'final'
+  if (isFinal) mustBeFinal(fields)
+  const length = isFinal ? undefined : parseLength(fields)
   const field = fields['upload-metadata']
   const metadata = parseMetadata(field, maxMetadataSize)
   const withBody = hasBodyType(fields)
@@ -71,7 +75,16 @@ function parseCreate(fields: Fields, maxMetadataSize: number): Create {
     bodyLength: withBody ? parseBodyLength(fields) : undefined,
     checksum: withBody ? parseChecksum(fields['upload-checksum']) : undefined,
     completes: 'at-length',
+    ...(concat ? { concat } : {}),
   }
+}
+
+/** "The Client MUST NOT include the Upload-Length header in the final upload creation" (tus 1.0.0, Concatenation). */
+function mustBeFinal(fields: Fields): void {
+  if (hasBodyType(fields)) throw new UploadError('ERR_MODIFY_FINAL')
+  if (fields['upload-length'] === undefined && fields['upload-defer-length'] === undefined) return
+  const message = 'The length of a final upload is that of its partial uploads; send no Upload-Length.'
+  throw new UploadError('ERR_INVALID_UPLOAD_LENGTH', { message })
 }
 
 /** tus 1.0.0, PATCH; and Creation for the Upload-Length of an upload that deferred it. */
@@ -111,11 +124,4 @@ function parseBodyLength(fields: Fields): number | undefined {
     throw new UploadError('ERR_INVALID_REQUEST', { message: 'Content-Length must be one non-negative integer.' })
   }
   return length
-}
-
-/** A client that sends a field of an extension relies on it; ignoring the field would look like success. */
-function mustNotRelyOn(fields: Fields, field: string, name: string): void {
-  if (fields[field] === undefined) return
-  const message = `This server does not offer the extension of ${name}; send the request without it.`
-  throw new UploadError('ERR_NOT_IMPLEMENTED', { message })
 }

@@ -7,6 +7,7 @@ import type { UploadInfo } from '../../store/info.js'
 import type { RenderContext, Rendered } from '../codec.js'
 import type { RequestHead, ResponseHead } from '../message.js'
 import { CHECKSUM_ALGORITHMS } from './checksum.js'
+import { renderConcat } from './concat.js'
 import { encodeMetadata } from './metadata.js'
 import { effectiveMethod, VERSION } from './parse.js'
 
@@ -28,7 +29,7 @@ export function render(outcome: Rendered, context: RenderContext): ResponseHead 
       fields['Upload-Offset'] = String(outcome.info.offset)
       return { status: 204, fields }
     case 'offset':
-      return { status: 200, fields: { ...fields, ...renderInfo(outcome.info) } }
+      return { status: 200, fields: { ...fields, ...renderInfo(outcome.info, context) } }
     case 'cancelled':
       return { status: 204, fields }
   }
@@ -44,8 +45,11 @@ function renderAbilities({ extensions, maxSize }: RenderContext): Record<string,
 }
 
 /** tus 1.0.0, HEAD: the answer must not come from a cache. */
-function renderInfo(info: UploadInfo): Record<string, string> {
-  const fields: Record<string, string> = { 'Upload-Offset': String(info.offset), 'Cache-Control': 'no-store' }
+function renderInfo(info: UploadInfo, { locate }: RenderContext): Record<string, string> {
+  const fields: Record<string, string> = { 'Cache-Control': 'no-store' }
+  // "SHOULD NOT contain the Upload-Offset header unless the concatenation has been successfully finished".
+  if (info.concat?.kind !== 'final' || info.state === 'complete') fields['Upload-Offset'] = String(info.offset)
+  if (info.concat) fields['Upload-Concat'] = renderConcat(info.concat, locate)
   if (info.length === undefined) fields['Upload-Defer-Length'] = '1'
   else fields['Upload-Length'] = String(info.length)
   const metadata = metadataField(info)

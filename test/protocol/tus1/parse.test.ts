@@ -138,20 +138,6 @@ const creations: Row[] = [
     'ERR_METADATA_TOO_LARGE',
   ],
   [
-    'POST: Upload-Concat is not offered',
-    'POST',
-    undefined,
-    { ...sized, 'upload-concat': 'partial' },
-    'ERR_NOT_IMPLEMENTED',
-  ],
-  [
-    'POST: Upload-Concat, not even the final one',
-    'POST',
-    undefined,
-    { ...tus, 'upload-concat': 'final;/a /b' },
-    'ERR_NOT_IMPLEMENTED',
-  ],
-  [
     'POST with a body',
     'POST',
     undefined,
@@ -257,10 +243,95 @@ const appends: Row[] = [
   ],
 ]
 
-for (const [rule, method, id, fields, expected] of [...general, ...overrides, ...creations, ...appends]) {
+const final = { kind: 'create', completes: 'at-length', withBody: false, bodyLength: undefined } as const
+const joined = (partials: string[], field: string): Command => ({
+  ...{ ...final, length: undefined, metadata: {}, metadataField: undefined, checksum: undefined },
+  concat: { kind: 'final', partials, field },
+})
+
+const concatenations: Row[] = [
+  [
+    'POST: a partial upload is one like others',
+    'POST',
+    undefined,
+    { ...sized, 'upload-concat': 'partial' },
+    { ...created, checksum: undefined, concat: { kind: 'partial' } } as Command,
+  ],
+  [
+    'POST: a partial upload has a length, too',
+    'POST',
+    undefined,
+    { ...tus, 'upload-concat': 'partial' },
+    'ERR_INVALID_UPLOAD_LENGTH',
+  ],
+  ...[
+    ['a list of URLs, in order, one of them twice', 'final;/a https://me/b /a', ['a', 'b', 'a']],
+    ['a blank behind the semicolon', 'final; /a /b', ['a', 'b']],
+    ['several blanks', 'final;/a   /b ', ['a', 'b']],
+  ].map(
+    ([rule, field, ids]): Row => [
+      `POST: a final upload, ${rule}`,
+      'POST',
+      undefined,
+      { ...tus, 'upload-concat': field as string },
+      joined(ids as string[], field as string),
+    ],
+  ),
+  ...[
+    '',
+    'final',
+    'final;',
+    'final; ',
+    'Partial',
+    'partial, partial',
+    'partial;',
+    'finale;/a',
+    'final;/elsewhere/x',
+    'final;/a /elsewhere/x',
+  ].map(
+    (bad): Row => [
+      `POST: Upload-Concat '${bad}'`,
+      'POST',
+      undefined,
+      { ...sized, 'upload-concat': bad },
+      'ERR_INVALID_CONCAT',
+    ],
+  ),
+  [
+    'POST: a final upload has no Upload-Length',
+    'POST',
+    undefined,
+    { ...sized, 'upload-concat': 'final;/a' },
+    'ERR_INVALID_UPLOAD_LENGTH',
+  ],
+  [
+    'POST: a final upload defers no length',
+    'POST',
+    undefined,
+    { ...tus, 'upload-defer-length': '1', 'upload-concat': 'final;/a' },
+    'ERR_INVALID_UPLOAD_LENGTH',
+  ],
+  [
+    'POST: a final upload takes no bytes',
+    'POST',
+    undefined,
+    { ...tus, 'content-type': TYPE, 'upload-concat': 'final;/a' },
+    'ERR_MODIFY_FINAL',
+  ],
+]
+/** Of URLs with one segment, that is the ID. */
+const idOfUrl = (url: string): string | undefined => /^(?:https:\/\/me)?\/([a-z]+)$/.exec(url)?.[1]
+
+for (const [rule, method, id, fields, expected] of [
+  ...concatenations,
+  ...general,
+  ...overrides,
+  ...creations,
+  ...appends,
+]) {
   test(`tus: ${rule}`, () => {
     const head = headOf({ method, fields })
-    const parse = (): Command => codecFor(head).parse(head, { id, maxMetadataSize: 64 })
+    const parse = (): Command => codecFor(head).parse(head, { id, maxMetadataSize: 64, idOfUrl })
     if (typeof expected === 'string') assert.throws(parse, { name: 'UploadError', code: expected })
     else assert.deepEqual(parse(), expected)
   })

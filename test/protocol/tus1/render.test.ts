@@ -30,6 +30,9 @@ const common = { 'Tus-Resumable': '1.0.0', 'X-Content-Type-Options': 'nosniff' }
 const told = { ...common, 'Cache-Control': 'no-store', 'Upload-Offset': '4' }
 const of = (changes: Partial<UploadInfo>): Rendered => ({ kind: 'offset', info: { ...info, ...changes } })
 
+const parts = { kind: 'final', partials: ['a', 'b'], field: 'final;/files/a /files/b' } as const
+const toldFinal = { ...common, 'Cache-Control': 'no-store', 'Upload-Concat': parts.field }
+
 const outcomes: [rule: string, outcome: Rendered, context: Partial<RenderContext>, expected: ResponseHead][] = [
   [
     'OPTIONS tells what is offered',
@@ -95,6 +98,50 @@ const outcomes: [rule: string, outcome: Rendered, context: Partial<RenderContext
     of({ metadata: { a: '1' }, metadataField: 'a MQ==\r\nSet-Cookie: x' }),
     {},
     { status: 200, fields: { ...told, 'Upload-Length': '10', 'Upload-Metadata': 'a MQ==' } },
+  ],
+  [
+    'HEAD of a partial upload says so, and tells the offset',
+    of({ concat: { kind: 'partial' } }),
+    {},
+    { status: 200, fields: { ...told, 'Upload-Length': '10', 'Upload-Concat': 'partial' } },
+  ],
+  [
+    'HEAD of a final upload tells no offset before it is complete, and the length as soon as it is known',
+    of({ concat: parts, offset: 0 }),
+    {},
+    { status: 200, fields: { ...toldFinal, 'Upload-Length': '10' } },
+  ],
+  [
+    'HEAD of a final upload whose length is not known',
+    of({ concat: parts, offset: 0, length: undefined }),
+    {},
+    { status: 200, fields: { ...toldFinal, 'Upload-Defer-Length': '1' } },
+  ],
+  [
+    'HEAD of a final upload while its object is being made',
+    of({ concat: parts, offset: 10, state: 'completing' }),
+    {},
+    { status: 200, fields: { ...toldFinal, 'Upload-Length': '10' } },
+  ],
+  [
+    'HEAD of a complete final upload tells offset and length, and Upload-Concat as it was sent',
+    of({ concat: parts, offset: 10, state: 'complete' }),
+    {},
+    { status: 200, fields: { ...toldFinal, 'Upload-Offset': '10', 'Upload-Length': '10' } },
+  ],
+  [
+    'HEAD of a final upload of another server tells the URLs of its partial uploads',
+    of({ concat: { ...parts, field: undefined }, offset: 10, state: 'complete' }),
+    {},
+    {
+      status: 200,
+      fields: {
+        ...toldFinal,
+        'Upload-Concat': 'final;https://host/files/a https://host/files/b',
+        'Upload-Offset': '10',
+        'Upload-Length': '10',
+      },
+    },
   ],
 ]
 for (const [rule, outcome, changes, expected] of outcomes) {
