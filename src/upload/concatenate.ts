@@ -150,11 +150,16 @@ export async function drive(handle: UploadHandle, driver: Driver): Promise<Uploa
       try {
         await mustHave(handle.concat).call(handle, found?.sources ?? [], beforeComplete ? { beforeComplete } : {})
       } catch (error) {
-        if (!(await hasChanged(error, handle, driver.store)) || looks === LOOKS) throw error
+        if (isNever(error)) await mustHave(handle.fail).call(handle, error.message)
+        else if (!(await hasChanged(error, handle, driver.store)) || looks === LOOKS) throw error
       }
     }
   }
 }
+
+/** The store can never join them: of too many pieces, or too large together, which the lengths tell only now. */
+const isNever = (error: unknown): error is UploadError =>
+  error instanceof UploadError && (error.code === 'ERR_INVALID_CONCAT' || error.code === 'ERR_MAX_SIZE_EXCEEDED')
 
 /** A source ended after the look at it; a conflict about the final itself is for whoever asks again. */
 async function hasChanged(error: unknown, handle: UploadHandle, store: Store): Promise<boolean> {

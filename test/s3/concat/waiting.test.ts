@@ -205,6 +205,21 @@ describe('a final upload that waits for its partial uploads', () => {
     assert.equal((await bucket.object(id)).sha256, sha256(bytes))
   })
 
+  test('too many pieces, as the lengths tell only later: 410, with the reason', async () => {
+    const narrow = await start({ ...SMALL, maxMultipartParts: 3, maxObjectSize: 200 * KiB, maxPartSize: 80 * KiB })
+    const deferred = { ...PARTIAL, 'Upload-Defer-Length': '1' }
+    const urls = await Promise.all([1, 2, 3, 4].map(() => create(deferred)))
+    const url = (await post(narrow, { 'Upload-Concat': `final;${urls.map(path).join(' ')}` })).headers.get('Location')!
+    bucket.bucket.intercept = ({ key }) => (key.endsWith('.finals') ? NOT_TOLD : undefined)
+    const length = { 'Upload-Length': String(11 * KiB) }
+    for (const one of urls) assert.equal((await patch(one, 0, someBytes(11 * KiB), length)).status, 204)
+    const gone = await fetch(`${narrow.url}${idOf(url)}`)
+    bucket.bucket.intercept = undefined
+    assert.equal(gone.status, 410)
+    assert.match(await gone.text(), /would make 4 parts/)
+    assert.equal((await head(at(0, url))).status, 410)
+  })
+
   test('too many pieces: refused with 400, and nothing is stored', async () => {
     const narrow = await start({
       ...SMALL,

@@ -111,6 +111,56 @@ test('refused: parts after the base that are not on the grid', () => {
   assert.throws(() => checkTransition(undefined, { ...next, base: { parts: 5, bytes: 47 } }), /bytes of the parts/)
 })
 
+/** A final upload whose parts are being made: they are committed all at once. */
+const joining: UploadRecord = {
+  ...before,
+  joined: {
+    kind: 'final',
+    partials: ['p', 'q', 'p'],
+    field: 'final;/p /q /p',
+    layout: { least: 5, most: 50 },
+  },
+  length: 100,
+  offset: 0,
+  partSize: 0,
+  parts: 0,
+  partBytes: 0,
+  partsDigest: '',
+  tail: [],
+  crc32: undefined,
+}
+const joined: Partial<UploadRecord> = { parts: 3, partBytes: 100, offset: 100, state: 'completing', partsDigest: 'd' }
+const { joined: parts } = joining as { joined: NonNullable<UploadRecord['joined']> & { kind: 'final' } }
+const ofFinal: [string, Partial<UploadRecord>, RegExp | undefined][] = [
+  ['all parts at once, of whatever sizes', joined, undefined],
+  [
+    'another multipart upload with another layout',
+    { uploadId: 'v', joined: { ...parts, layout: { least: 8, most: 8 } } },
+    undefined,
+  ],
+  ['some bytes while it is open', { parts: 1, partBytes: 40, offset: 40 }, /no bytes before it has all/],
+  ['less than all bytes', { ...joined, partBytes: 90, offset: 90 }, /has all its bytes/],
+  ['an offset that is not the parts', { ...joined, partBytes: 90 }, /bytes of the parts/],
+  ['bytes of a client', { ...joined, tail: [{ slot: 0, length: 0, etag: '', crc32: 0 }] }, /bytes of a client/],
+  ['another list', { joined: { ...parts, partials: ['p', 'q'] } }, /is to concatenation stays/],
+  ['a list no more', { joined: undefined }, /is to concatenation stays/],
+  ['a partial upload instead', { joined: { kind: 'partial' } }, /is to concatenation stays/],
+  [
+    'another layout of the same multipart upload',
+    { joined: { ...parts, layout: { least: 8, most: 8 } } },
+    /as they were cut/,
+  ],
+]
+for (const [rule, change, message] of ofFinal) {
+  test(`a final upload, ${message ? 'refused' : 'allowed'}: ${rule}`, () => {
+    const check = () => checkTransition(joining, { ...joining, commit: 'c2', ...change })
+    if (message) assert.throws(check, message)
+    else check()
+  })
+}
+test('the record of a final upload comes back from JSON as it went in', () =>
+  assert.deepEqual(decodeRecord(encodeRecord(joining, {})), joining))
+
 test('states only go forward', () => {
   const complete = { ...before, length: 25, parts: 3, partBytes: 25, tail: [], state: 'complete', etag: '"e"' } as const
   const next = { ...complete, tail: [...complete.tail], slots: [...complete.slots], commit: 'c2' }
