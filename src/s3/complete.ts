@@ -80,6 +80,15 @@ export async function complete(upload: S3Upload, beforeCommit?: () => Promise<vo
   upload.etags = undefined
 }
 
+/** @returns the ETag of the object, if it is the one of this very multipart upload */
+async function objectOf({ context, keys, record }: S3Upload): Promise<string | undefined> {
+  const found = await headObject(context.call, keys.object, record.offset)
+  const isMarked = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
+  // A multipart upload of another server has no marks.
+  const ours = record.token === undefined ? found?.etag !== record.replaces : isMarked
+  return found && ours && found.length === record.offset ? found.etag : undefined
+}
+
 /** Tries at naming the parts of a final upload, which another node may be copying once more. */
 const NAMINGS = 3
 
@@ -96,6 +105,9 @@ async function completeMultipart(upload: S3Upload, naming = 1): Promise<string> 
     if (etag.replaceAll('"', '') !== '') return etag
   } catch (error) {
     if (means(error, 'invalid-part')) {
+      // S3Proxy says so of an upload that was completed already, unheard.
+      const done = await objectOf(upload)
+      if (done !== undefined) return done
       if (!isFinal(record) || naming === NAMINGS) return upload.contradicts(String(error))
       upload.etags = undefined
       return completeMultipart(upload, naming + 1)
@@ -110,12 +122,8 @@ async function completeMultipart(upload: S3Upload, naming = 1): Promise<string> 
  * very multipart upload and has the size.
  */
 async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promise<string> {
-  const { record } = upload
-  const found = await headObject(upload.context.call, upload.keys.object, upload.record.offset)
-  const isMarked = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
-  // A multipart upload of another server has no marks.
-  const ours = record.token === undefined ? found?.etag !== record.replaces : isMarked
-  if (found && ours && found.length === record.offset) return found.etag
+  const done = await objectOf(upload)
+  if (done !== undefined) return done
   if (isGone) return upload.multipartIsGone(cause)
   // Some servers answer 500 for a multipart upload that they dropped. Who does not remember the parts asks for them, and
   // is told.
@@ -136,6 +144,8 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
   const inOrder = parts.length === record.parts && parts.every(({ partNumber }, index) => partNumber === index + 1)
   const digest = parts.reduce((chain, { etag }) => chainEtag(chain, etag), '')
   const isSame = digest === record.partsDigest || isRecopied(record, parts)
+  // Of an upload that was completed, some servers list no parts instead of saying that it is gone.
+  if ((!inOrder || !isSame) && (await objectOf(upload)) !== undefined) return undefined
   if (!inOrder || !isSame) return upload.contradicts('the parts in S3 are not the committed ones')
   return parts.map(({ partNumber, etag }) => ({ partNumber, etag }))
 }

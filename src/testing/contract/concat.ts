@@ -134,11 +134,7 @@ async function remembers(bench: Bench): Promise<void> {
   if (!other.noteFinal || !other.finals) return bench.skip('the store notes nothing')
   assert.deepEqual(await other.finals(), [])
   await other.noteFinal('final-1')
-  await Promise.all([
-    other.noteFinal('final-2'),
-    (await bench.reopen(id)).noteFinal!('final-3'),
-    other.noteFinal('final-1'),
-  ])
+  for (const final of ['final-2', 'final-3', 'final-1']) await (await bench.reopen(id)).noteFinal!(final)
   await appendBytes(writing, seededBytes(91, 6))
   assert.equal(writing.info.offset, 10, 'whoever writes it is not disturbed')
   assert.deepEqual((await (await bench.reopen(id)).finals!()).sort(), ['final-1', 'final-2', 'final-3'])
