@@ -148,7 +148,7 @@ async function startS3Mock({ program, workspace }: StartInput): Promise<Running>
 }
 
 /** Rules about writers at the same moment, on different nodes. */
-const SEVERAL_NODES = /^of (two|three) |^finishing at once|nodes that append other bytes/
+const SEVERAL_NODES = /^of (two|three) |^finishing at once|^concat by several stores|nodes that append other bytes/
 
 const QUOTED = { conditionalWrites: 'quoted', checksums: true } as const
 

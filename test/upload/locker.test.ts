@@ -321,6 +321,10 @@ describe('the look at the store', () => {
       completionTimeout: 10,
       allowTermination: true,
       allowDownload: true,
+      allowConcatenation: true,
+      maxConcatParts: 10,
+      deletePartials: false,
+      warn: () => undefined,
       ...options,
     })
   }
