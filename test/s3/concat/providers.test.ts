@@ -207,9 +207,11 @@ test('a part that was replaced by one of another size is found out, never comple
 
 test('an object of a partial upload that was replaced is found out, never joined', async (context) => {
   const on = await stage(context, {})
-  const { sources } = await on.partials(35 * KiB, 20 * KiB)
+  // The second is read, the others are copied.
+  const SIZES = [35 * KiB, 3, 20 * KiB]
   const { PutObjectCommand } = await import('@aws-sdk/client-s3')
-  for (const [index, size] of [35 * KiB, 20 * KiB].entries()) {
+  for (const [index, size] of SIZES.entries()) {
+    const { sources } = await on.partials(...SIZES)
     const id = await on.final(sources)
     const key = sources[index]!.id
     await on.bucket.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: someBytes(size) }))
