@@ -75,7 +75,8 @@ export interface Operations {
       partNumber: number
       source: string
       range: string | undefined
-      sourceEtag: string
+      /** ETag that the source must have, as S3 gave it. */
+      sourceEtag: string | undefined
     },
     { etag: string },
   ]

@@ -8,11 +8,13 @@
  */
 import { UploadError } from '../../errors.js'
 import type { Layout } from '../../store/file-info.js'
-import type { ListedPart } from '../call/call.js'
+import type { ListedPart, Operations } from '../call/call.js'
 import { asStoreFailure, means, S3Fault } from '../call/faults.js'
 import { complete } from '../complete.js'
+import type { S3Context } from '../context.js'
 import { listParts } from '../look.js'
 import { objectHead } from '../object-head.js'
+import type { Capabilities } from '../provider/capabilities.js'
 import { chainEtag, newNonce } from '../record/record.js'
 import type { S3Upload } from '../upload.js'
 import { chooseLayout, type Piece, planPieces, readPartSize } from './plan.js'
@@ -165,7 +167,7 @@ async function make(
   try {
     await (copies ? copy(upload, sources, piece, partNumber, signal) : send(upload, sources, piece, partNumber, signal))
   } catch (error) {
-    if (means(error, 'missing-upload')) throw await whatIsMissing(upload, error)
+    if (means(error, 'missing-upload', 'missing-object')) throw await whatIsMissing(upload, error)
     throw error
   }
 }
@@ -183,14 +185,46 @@ async function copy(
   const range = length === size ? undefined : `bytes=${first}-${first + length - 1}`
   const input = { key: keys.object, uploadId: record.uploadId!, partNumber, source: key, range, sourceEtag }
   try {
-    const { etag } = await context.call('uploadPartCopy', input, signal)
-    if (etag === '') return await cannotCopy(upload, new Error('UploadPartCopy: a success without a result'))
+    const { etag } = await copyUnderCondition(context, input, signal)
+    if (etag === '') return cannotCopy(upload, new Error('UploadPartCopy: a success without a result'))
   } catch (error) {
     if (means(error, 'precondition')) throw isOther(sources[source]!, error)
     if (isUnsupported(error) || (await isIgnored(upload, partNumber, error))) return cannotCopy(upload, error)
     throw error
   }
 }
+
+type Copy = Operations['uploadPartCopy'][0]
+
+/** Providers that take no condition on the source of a copy, as they were found out. */
+const unconditional = new WeakSet<Capabilities>()
+
+/**
+ * The source must be the object that was completed. Cloudflare R2 takes no condition on it; there it is looked at first,
+ * which is enough for an object that nobody replaces.
+ */
+async function copyUnderCondition(
+  { call, provider }: S3Context,
+  input: Copy,
+  signal: AbortSignal,
+): Promise<{ etag: string }> {
+  if (!unconditional.has(provider)) {
+    try {
+      return await call('uploadPartCopy', input, signal)
+    } catch (error) {
+      if (!isUnsupported(error)) throw error
+    }
+  }
+  const { etag } = await call('headObject', { key: input.source }, signal)
+  if (bare(etag) !== bare(input.sourceEtag!)) {
+    throw new S3Fault('uploadPartCopy', 412, 'PreconditionFailed', 'the source is another than expected')
+  }
+  const copied = await call('uploadPartCopy', { ...input, sourceEtag: undefined }, signal)
+  unconditional.add(provider)
+  return copied
+}
+
+const bare = (etag: string): string => etag.replaceAll('"', '')
 
 const isUnsupported = (error: unknown): boolean =>
   error instanceof S3Fault && (error.status === 501 || error.code === 'NotImplemented')

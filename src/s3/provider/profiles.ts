@@ -242,6 +242,7 @@ const PROFILES: readonly Profile[] = [
     title: 'MEGA S4',
     hosts: /(^|\.)(megas4\.com|s4\.mega\.io)$/,
     facts: { equalParts: true },
+    sources: ['github.com/PhantomPhoton/S3-Compatible/issues/3'],
     reported: 'wants equal parts in sequence, which is the only way in which Holdfast writes them',
   },
   {

@@ -28,8 +28,11 @@ export interface Quirks {
   maxParts?: number
   /** All parts but the last must have one size, and the last no more (R2, Mega). */
   uniformParts?: boolean
-  /** UploadPartCopy is refused with 501 (Google, rclone), or taken for an UploadPart whose body is empty. */
-  partCopies?: 'refused' | 'ignored'
+  /**
+   * UploadPartCopy is refused with 501 (Google), or only with a condition on its source (R2), or taken for an UploadPart
+   * whose body is empty (rclone).
+   */
+  partCopies?: 'refused' | 'unconditional' | 'ignored'
   /** Complete must name every part that was uploaded (Ceph). */
   namesAllParts?: boolean
   /** The first Complete answers with an empty ETag (Ceph). */
@@ -94,7 +97,9 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
     if (quirks.conditions === 'refused' && isConditional) throw new S3Error('NotImplemented')
     if (quirks.conditions === 'unquoted' && ifMatch?.startsWith('"')) throw new S3Error('PreconditionFailed')
   }
-  if (quirks.partCopies === 'refused' && operation === 'UploadPartCopy') throw new S3Error('NotImplemented')
+  const hasCondition = headers.has('x-amz-copy-source-if-match')
+  const isRefused = quirks.partCopies === 'refused' || (quirks.partCopies === 'unconditional' && hasCondition)
+  if (isRefused && operation === 'UploadPartCopy') throw new S3Error('NotImplemented')
   if (quirks.checksums === 'refused' && WITH_BODY.has(operation) && [...headers.keys()].some(isChecksum)) {
     throw new S3Error('NotImplemented')
   }

@@ -111,6 +111,26 @@ for (const partCopies of ['refused', 'ignored'] as const) {
   })
 }
 
+test('UploadPartCopy takes no condition on its source: the source is looked at, and copied', async (context) => {
+  const on = await stage(
+    context,
+    { partCopies: 'unconditional', uniformParts: true },
+    { capabilities: { equalParts: true } },
+  )
+  const { sources, sum } = await on.partials(40 * KiB, 40 * KiB, 15 * KiB)
+  const store = on.start()
+  for (const _ of [1, 2]) {
+    const id = await on.final(sources)
+    await (await store.open(id)).concat(sources)
+    assert.equal((await on.bucket.object(id)).sha256, sum)
+  }
+  assert.equal(on.counts.UploadPart, undefined)
+  assert.deepEqual(on.warnings, [])
+  const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+  await on.bucket.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: sources[1]!.id, Body: someBytes(40 * KiB) }))
+  await assert.rejects((await store.open(await on.final(sources))).concat(sources), { code: 'ERR_STORE_CORRUPT' })
+})
+
 test('no UploadPartCopy, and it is known: none is tried; parts have the size of ordinary ones, within the memory', async (context) => {
   const on = await stage(context, { partCopies: 'refused' }, { capabilities: { copiesParts: false } })
   const { sources, sum } = await on.partials(100 * KiB, 55 * KiB)
