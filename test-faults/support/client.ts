@@ -61,6 +61,11 @@ export class Client {
     this.#patience = patience
   }
 
+  /** Bytes of the file. */
+  get length(): number {
+    return this.#bytes.length
+  }
+
   /** Of the object in the bucket; other servers add the multipart upload to it. */
   get key(): string {
     return decodeURIComponent(this.path).split('+')[0]!

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { ProxiedCall, ProxyFault } from '../../test/support/fault-proxy.js'
-import type { Client } from './client.js'
+import { Client } from './client.js'
 import type { Run } from './run.js'
 import type { Settings } from './servers.js'
 
@@ -12,7 +12,7 @@ export interface Scenario {
   readonly name: string
   /** Needs a server that a fault has left behind, or several: peers without such an ability are spared it. */
   readonly several?: boolean
-  readonly extension?: 'checksum' | 'creation-defer-length' | 'creation-with-upload'
+  readonly extension?: 'checksum' | 'concatenation' | 'creation-defer-length' | 'creation-with-upload'
   readonly settings?: Partial<Settings>
   /** How many calls there are depends on the time that they take, so that a point may be missed. */
   readonly isTimed?: boolean
@@ -62,6 +62,17 @@ const takenOver = (
     for (const end of [...ends(run.target.partSize), file.length]) await client.send('B', end)
     return 'finished'
   },
+})
+
+/** Three partial uploads: one of a part, one that is smaller than any part may be, one of more than a part. */
+function partialsOf(run: Run, file: Buffer): Client[] {
+  const { partSize } = run.target
+  const ends = [partSize, partSize + 1_000, file.length]
+  return ends.map((end, index) => new Client(run, file.subarray(ends[index - 1] ?? 0, end)))
+}
+
+const finalOf = (partials: readonly Client[]): Record<string, string> => ({
+  'Upload-Concat': `final;${partials.map(({ path }) => `/files/${path}`).join(' ')}`,
 })
 
 const UNDONE: ProxyFault = { action: 'status', status: 500, code: 'InternalError' }
@@ -219,6 +230,42 @@ export const SCENARIOS: readonly Scenario[] = [
     async play(_, client, file) {
       await client.create('A', lengthOf(file))
       await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'concatenation',
+    extension: 'concatenation',
+    size: (part) => 3 * part + 1_000,
+    async play(run, client, file) {
+      const partials = partialsOf(run, file)
+      for (const partial of partials) {
+        await partial.create('A', { 'Upload-Concat': 'partial', 'Upload-Length': String(partial.length) })
+        await partial.send('A', partial.length)
+      }
+      await client.create('A', finalOf(partials))
+      return 'finished'
+    },
+  },
+  {
+    name: 'concatenation of what comes later, on two nodes',
+    extension: 'concatenation',
+    several: true,
+    size: (part) => 3 * part + 1_000,
+    async play(run, client, file) {
+      const partials = partialsOf(run, file)
+      await run.before(
+        () => undefined,
+        async () => {
+          for (const partial of partials) {
+            await partial.create('A', { 'Upload-Concat': 'partial', 'Upload-Length': String(partial.length) })
+          }
+          await partials[0]!.send('A', partials[0]!.length)
+        },
+      )
+      await client.create('A', finalOf(partials))
+      await partials[1]!.send('B', partials[1]!.length)
+      await partials[2]!.send('A', partials[2]!.length)
       return 'finished'
     },
   },
