@@ -21,6 +21,8 @@ export type Fault =
   | { action: 'reset-before' }
   /** Does the work, then cuts the connection instead of answering. */
   | { action: 'reset-after' }
+  /** Takes the request, cuts the connection, and does the work `ms` milliseconds later: a request that was slow on its way. */
+  | { action: 'late'; ms: number }
   /** Neither works nor answers, until the client goes or the server closes. */
   | { action: 'hang' }
   /** Works and answers, `ms` milliseconds later. */

@@ -47,6 +47,8 @@ interface Exchange {
   /** The client waits for a 100 before it sends the body. */
   waitsForContinue: boolean
   bytes: number
+  /** The body, if it was read before the operation asked for it. */
+  taken?: readonly Buffer[]
   route?: Route
   error?: unknown
 }
@@ -94,7 +96,7 @@ async function answerTo(service: Service, exchange: Exchange): Promise<Answer | 
   const struck = fault && (await strike(exchange, fault))
   if (struck !== undefined) return struck
   const answer = await operate(service, exchange, { target, headers, route })
-  if (fault?.action !== 'reset-after') return answer
+  if (fault?.action !== 'reset-after' && fault?.action !== 'late') return answer
   answer.content?.close()
   exchange.request.socket.resetAndDestroy()
   return 'cut'
@@ -105,6 +107,11 @@ async function strike(exchange: Exchange, fault: Fault): Promise<Answer | 'cut' 
   const { request, response } = exchange
   if (fault.action === 'status') return failure(exchange, { message: 'A fault on purpose.', ...fault })
   if (fault.action === 'delay') await sleep(fault.ms)
+  if (fault.action === 'late') {
+    exchange.taken = await takeAll(exchange)
+    request.socket.resetAndDestroy()
+    await sleep(fault.ms)
+  }
   if (fault.action === 'reset-before') request.socket.resetAndDestroy()
   if (fault.action === 'hang')
     await new Promise((resolve) => (response.destroyed ? resolve(0) : response.once('close', resolve)))
@@ -149,7 +156,17 @@ function withQueryHeaders({ query }: Target, headers: ReadonlyMap<string, string
   return new Map([...hoisted, ...headers])
 }
 
+async function takeAll(exchange: Exchange): Promise<Buffer[]> {
+  const taken: Buffer[] = []
+  for await (const bytes of readBytes(exchange)) taken.push(bytes)
+  return taken
+}
+
 async function* readBytes(exchange: Exchange): AsyncGenerator<Buffer> {
+  if (exchange.taken) {
+    yield* exchange.taken
+    return
+  }
   if (exchange.waitsForContinue) exchange.response.writeContinue()
   exchange.waitsForContinue = false
   // Leaving the loop early must not destroy the connection: the client is still to learn why.

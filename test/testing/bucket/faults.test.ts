@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -64,6 +65,16 @@ describe('faults on purpose', () => {
     bucket.intercept = ({ operation }) => (operation === 'PutObject' ? { action: 'reset-after' } : undefined)
     await assert.rejects(put(), { code: 'ECONNRESET' })
     assert.equal(await exists(), true)
+  })
+
+  it('late: cuts the connection and does the work afterwards, with the body that came', async () => {
+    const body = randomBytes(300_000)
+    bucket.intercept = ({ operation }) => (operation === 'PutObject' ? { action: 'late', ms: 150 } : undefined)
+    await assert.rejects(put(body), { code: 'ECONNRESET' })
+    assert.equal(await exists(), false)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const { Body } = await s3.getObject({ Bucket: NAME, Key: 'key' })
+    assert.deepEqual(Buffer.from(await Body!.transformToByteArray()), body)
   })
 
   it('reset-after on Complete: the retry finds the answer', async () => {
