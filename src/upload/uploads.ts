@@ -229,7 +229,11 @@ export class Uploads {
         if (command.length !== undefined && handle.info.length === undefined) await declare(handle, command.length)
         await this.#store(handle, writer, takeBody(Math.min(room, maxSize)), command)
       }
-      return { kind: 'appended', info: handle.info }
+      if (handle.info.offset > command.offset) return { kind: 'appended', info: handle.info }
+      // Nothing was stored, so nothing has shown that the upload still is as this process remembers it.
+      const { info } = await this.#options.store.open(command.id)
+      admitAppend(info, command, maxSize)
+      return { kind: 'appended', info }
     })
   }
 
