@@ -1,0 +1,131 @@
+/**
+ * Where runs take place: nodes over a development bucket, or over a folder.
+ * @module
+ */
+
+import { readdir, readFile } from 'node:fs/promises'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { DiskStore } from '../../src/disk/index.js'
+import { nodeHandler } from '../../src/http/node.js'
+import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
+import { createServer, type Logger } from '../../src/server.js'
+import type { Store } from '../../src/store/store.js'
+import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from '../support/bucket.js'
+import { PART, type Scenario, type Strike } from './actions.js'
+
+export interface TestNode {
+  url: string
+  /** How many uploads it writes now. */
+  active(): number
+  /** As at SIGTERM. */
+  close(): Promise<void>
+  /** Cuts all connections; what it was doing goes on by itself. */
+  cut(): Promise<void>
+}
+
+export interface Ground {
+  startNode(memory: Scenario['memory']): Promise<TestNode>
+  /** From now on; `onStrike` is called for each fault. */
+  strike(strikes: readonly Strike[], onStrike: (strike: Strike) => void): void
+  /** The bytes of the finished object; undefined if there is none. */
+  object(id: string): Promise<Buffer | undefined>
+  /** Names of all that is stored with this ID. */
+  stored(id: string): Promise<string[]>
+  /** What is left of a finished upload. */
+  finished(id: string): string[]
+  close(): Promise<void>
+}
+
+const SERVER = { yieldTimeout: 3_000, completionTimeout: 3_000 }
+
+async function listen(store: Store, log: Logger): Promise<TestNode> {
+  const holdfast = createServer({ store, ...SERVER, logger: log })
+  const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
+  await new Promise((resolve) => listener.once('listening', resolve))
+  const stop = (): Promise<void> =>
+    new Promise((resolve) => {
+      listener.close(() => resolve())
+      listener.closeAllConnections()
+    })
+  return {
+    url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/files/`,
+    active: () => holdfast.active,
+    async close() {
+      await holdfast.close({ timeout: 5_000 })
+      await stop()
+    },
+    cut: stop,
+  }
+}
+
+const SMALL: Partial<S3StoreOptions> = {
+  minPartSize: PART / 4,
+  preferredPartSize: PART,
+  maxObjectSize: 10_000 * PART,
+  commitInterval: 1,
+  maxAttempts: 2,
+  requestTimeout: 400,
+}
+
+export async function s3Ground(log: Logger): Promise<Ground> {
+  const bucket = await openBucket({ minPartSize: PART / 4 })
+  const folder = await temporaryFolder()
+  const memories = {
+    little: { bufferMemory: 2 * PART },
+    files: { bufferMemory: PART, temporaryDirectory: folder.path },
+    enough: {},
+  }
+  /** Looks of the test itself, which no fault strikes. */
+  let looks = 0
+  async function look<T>(work: () => Promise<T>): Promise<T> {
+    looks++
+    return work().finally(() => looks--)
+  }
+  return {
+    startNode(memory) {
+      const service = clientOf(bucket.bucket)
+      return listen(new S3Store({ bucket: BUCKET, service, capabilities: KNOWN, ...SMALL, ...memories[memory] }), log)
+    },
+    strike(strikes, onStrike) {
+      const counts = strikes.map(() => 0)
+      bucket.bucket.intercept = ({ operation, key }) => {
+        if (looks > 0) return undefined
+        const target = key.endsWith('.info') || key === '' ? 'record' : /\.part\d?$/.test(key) ? 'slot' : 'object'
+        for (const [index, strike] of strikes.entries()) {
+          if (strike.operation !== operation || strike.target !== target) continue
+          const count = ++counts[index]!
+          if (count < strike.nth || count >= strike.nth + strike.times) continue
+          onStrike(strike)
+          return strike.fault
+        }
+        return undefined
+      }
+    },
+    object: (id) =>
+      look(async () => ((await bucket.keys(id)).includes(id) ? (await bucket.object(id)).bytes : undefined)),
+    stored: (id) =>
+      look(async () => {
+        const uploads = Array.from({ length: await bucket.multiparts(id) }, () => `${id} (multipart)`)
+        return [...(await bucket.keys(id)), ...uploads]
+      }),
+    finished: (id) => [id, `${id}.info`],
+    async close() {
+      await bucket.close()
+      await folder.remove()
+    },
+  }
+}
+
+export async function diskGround(log: Logger): Promise<Ground> {
+  const folder = await temporaryFolder()
+  return {
+    startNode: () => listen(new DiskStore({ directory: folder.path, fsync: 'never', lockTimeout: 2_000 }), log),
+    strike: () => undefined,
+    object: (id) => readFile(join(folder.path, id)).catch(() => undefined),
+    stored: async (id) => (await readdir(folder.path)).filter((name) => name.startsWith(id)).sort(),
+    finished: (id) => [id, `${id}.info`],
+    close: () => folder.remove(),
+  }
+}

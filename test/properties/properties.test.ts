@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Logger } from '../../src/server.js'
+import { type Scenario, scenarios } from './actions.js'
+import { diskGround, s3Ground } from './ground.js'
+import { run } from './run.js'
+
+/**
+ * HOLDFAST_TEST_MINUTES makes a long run of it (`npm run test:random`); HOLDFAST_TEST_SEED and HOLDFAST_TEST_PATH, as a
+ * failure prints them, make exactly that run again.
+ */
+const { HOLDFAST_TEST_SEED, HOLDFAST_TEST_PATH, HOLDFAST_TEST_MINUTES } = process.env
+/** Milliseconds of a short run, and shares of a long one. */
+const SHORT = { S3: 16_000, disk: 4_000 }
+const SHARE = { S3: 0.8, disk: 0.2 }
+/** Runs that one seed stands for. */
+const RUNS = 10
+/** Milliseconds after which a failure is not made smaller any more. */
+const SHRINKING = 100_000
+
+const grounds = { S3: s3Ground, disk: diskGround }
+type Name = keyof typeof grounds
+
+describe('whatever clients, nodes and the bucket do, nothing that was acknowledged is lost', () => {
+  const rejections: unknown[] = []
+  const note = (reason: unknown): void => void rejections.push(reason)
+  process.on('unhandledRejection', note)
+  after(() => process.off('unhandledRejection', note))
+
+  for (const name of ['S3', 'disk'] as const) {
+    test(`${name}: offsets told stay, objects are what was committed, and endings leave nothing`, async (context) => {
+      const first = HOLDFAST_TEST_SEED ? Number(HOLDFAST_TEST_SEED) : Date.now() & 0x3fffffff
+      const deadline = performance.now() + millisecondsOf(name)
+      let [seed, runs] = [first, 0]
+      const log: string[] = []
+      const ground = await grounds[name](loggerTo(log))
+      try {
+        do {
+          await check(
+            name,
+            seed++,
+            async (scenario, salt) => {
+              runs++
+              log.length = 0
+              await run(ground, scenario, salt)
+              assert.deepEqual(rejections.splice(0), [], 'no rejection is unhandled')
+            },
+            log,
+          )
+        } while (performance.now() < deadline && HOLDFAST_TEST_PATH === undefined)
+      } finally {
+        await ground.close()
+      }
+      context.diagnostic(`${runs} runs, seeds ${first} to ${seed - 1}`)
+    })
+  }
+})
+
+function millisecondsOf(name: Name): number {
+  if (HOLDFAST_TEST_MINUTES) return Number(HOLDFAST_TEST_MINUTES) * 60_000 * SHARE[name]
+  return HOLDFAST_TEST_SEED ? 0 : SHORT[name]
+}
+
+/** @throws Error with the smallest scenario that fails, and the command that runs it again */
+async function check(
+  name: Name,
+  seed: number,
+  runOne: (scenario: Scenario, salt: number) => Promise<void>,
+  log: readonly string[],
+): Promise<void> {
+  let logOfFailure: string[] = []
+  const property = fc.asyncProperty(scenarios(name === 'S3'), async (scenario) => {
+    try {
+      await runOne(scenario, seed)
+    } catch (error) {
+      logOfFailure = log.slice(-20)
+      throw error
+    }
+  })
+  const path = HOLDFAST_TEST_PATH ? { path: HOLDFAST_TEST_PATH, endOnFailure: true } : {}
+  const details = await fc.check(property, {
+    seed,
+    numRuns: HOLDFAST_TEST_PATH ? 1 : RUNS,
+    interruptAfterTimeLimit: SHRINKING,
+    ...path,
+  })
+  if (!details.failed || details.counterexample === null) return
+  const error = details.errorInstance as Error
+  const again = `HOLDFAST_TEST_SEED=${seed} HOLDFAST_TEST_PATH=${details.counterexamplePath}`
+  const text = [
+    String(error?.message),
+    `after ${details.numShrinks} shrinks: ${JSON.stringify(details.counterexample[0])}`,
+    ...logOfFailure,
+    `Again: ${again} node scripts/test.mjs test/properties --test-name-pattern=${name}:`,
+  ]
+  throw new Error(text.join('\n'), { cause: error })
+}
+
+/** What the server says of its failures, for the report. */
+function loggerTo(lines: string[]): Logger {
+  const tell = (fields: Record<string, unknown>, message: string): void => {
+    lines.push(`${message} ${JSON.stringify(fields)}`)
+  }
+  return { debug: () => undefined, info: tell, warn: tell, error: tell }
+}
