@@ -270,12 +270,8 @@ again: /* GetObject of the tail, if there is one: it is written or sent again wi
     :: at + k < PART -> k++
     :: break
     od;
-    /* Which of the contents. A content is its units as digits to the base of 3. */
-    number = 1;
-    if
-    :: true
-    :: CONTENTS == 2 -> number = 2
-    fi;
+    /* Each client sends a content of its own. A content is its units as digits to the base of 3. */
+    number = (CONTENTS == 2 -> 1 + me % 2 : 1);
     if
     :: at == 0 && k == 1 -> content = content + number
     :: at == 0 && k == 2 -> content = content + 4 * number
