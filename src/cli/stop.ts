@@ -41,6 +41,8 @@ export function stopOnSignals(stoppable: Stoppable): void {
     log.error({ cause: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, kind)
   process.on('unhandledRejection', report('unhandled rejection'))
   process.on('uncaughtException', report('uncaught exception'))
+  // Whoever read the log may be gone. To report that a line could not be written would take another line, for ever.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
 async function stop({ server, holdfast, timeout, after }: Stoppable): Promise<void> {

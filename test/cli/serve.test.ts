@@ -101,6 +101,17 @@ test('a port that another process has is one sentence and exit code 1', async (c
   assert.doesNotMatch(stderr, /^ +at /m)
 })
 
+test('a server whose log nobody reads any more still serves, and ends when it is told to', async (context) => {
+  const folder = temporaryFolder(context)
+  const server = await startServer(context, ['serve', '--port', '0', '--upload-dir', folder, '--verbose'])
+  server.child.stdout.destroy()
+  server.child.stderr.destroy()
+  await create(server.url, 5)
+  server.child.kill('SIGTERM')
+  const ended = new Promise((resolve) => server.child.once('exit', resolve))
+  assert.equal(await Promise.race([ended, sleep(5_000, 'it still runs')]), 0)
+})
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal}: what came of an upload is committed, its request is answered 503, and the exit code is 0`, async (context) => {
     const folder = temporaryFolder(context)
