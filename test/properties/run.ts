@@ -57,6 +57,9 @@ class Run {
     this.#strike(this.#scenario.strikes)
     await this.#create()
     if (this.#id === undefined) return
+    // A creation that arrives twice, the second time after a termination, brings an empty upload back. No condition that
+    // S3 has could prevent it (docs/concurrency.md), so it is not tried.
+    if (this.#scenario.strikes.some(({ fault }) => fault.action === 'late')) await sleep(LATEST)
     for (const { actions, strikes } of this.#scenario.steps) {
       this.#strike(strikes)
       await Promise.all(actions.map((action) => this.#act(action)))
@@ -283,7 +286,7 @@ class Run {
     const stored = await this.#ground.stored(this.#id!)
     if (status === 200) {
       assert.equal(this.#view, this.#model.size)
-      assert.ok(this.#model.isFinished)
+      assert.ok(this.#model.isFinished, 'finished, and told so before')
       if (!mayLeave) assert.deepEqual(stored, this.#ground.finished(this.#id!), 'nothing but the object and its record')
     } else if (this.#model.ended === 'told' && !mayLeave) assert.deepEqual(stored, [], 'termination leaves nothing')
   }

@@ -25,6 +25,11 @@ export type ProxyFault =
   | { action: 'reset-after' }
   /** The connection is cut at once, and S3 gets the request when `until` resolves: after its retry, for instance. */
   | { action: 'late'; until: Promise<unknown> }
+  /**
+   * S3 gets the request when `until` resolves; or it does the work at once, and the answer goes on its way then. `held`
+   * is called when the request has come, or the work is done.
+   */
+  | { action: 'hold-before' | 'hold-after'; held: () => void; until: Promise<unknown> }
   /** S3 does the work; its answer breaks off in the middle. */
   | { action: 'cut' }
   /** S3 never sees the request, and nobody ever answers. */
@@ -126,6 +131,18 @@ async function serve(exchange: Exchange, fault: ProxyFault | undefined): Promise
       await forward(exchange, body)
       return false
     }
+    case 'hold-before': {
+      const body = await consume(request)
+      fault.held()
+      await fault.until
+      return give(response, await forward(exchange, body))
+    }
+    case 'hold-after': {
+      const answer = await forward(exchange)
+      fault.held()
+      await fault.until
+      return give(response, answer)
+    }
     case 'cut':
       cut(response, await forward(exchange))
       return false
@@ -206,6 +223,14 @@ function refuse(response: ServerResponse, status: number, code: string): void {
   const text = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>on purpose</Message></Error>`
   response.writeHead(status, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(text) })
   response.end(text)
+}
+
+/** @returns whether the client was still there to take it */
+function give(response: ServerResponse, { status, headers, body }: Answer): boolean {
+  if (response.destroyed) return false
+  response.writeHead(status, headers)
+  response.end(body)
+  return true
 }
 
 /** Half of the body; or, where there is none, half of the head. */
