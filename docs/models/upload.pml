@@ -85,9 +85,11 @@ inline check() {
   /* Acknowledged bytes are there: the tail that the record names is the one that was committed. */
   assert(!(rec.state == OPEN && rec.tslot != 0) ||
     (slotVer[rec.tslot] == rec.tver && slotContent[rec.tslot] == committedTail));
+#ifndef DROPS
   /* The parts that it names are not aborted, unless the object was made of them. */
   assert(!((rec.state == OPEN || rec.state == COMPLETING) && rec.mpu != 0) ||
     mpu[rec.mpu].alive || objMark == rec.mpu);
+#endif
   /* A finished object is made of what was committed, and of nothing else. */
   assert(rec.state != COMPLETE || (objVer != 0 && objContent1 == committed1 && objContent2 == committed2));
 #if CONTENTS == 1 && !defined(OPAQUE)
@@ -453,7 +455,18 @@ whole: /* PutObject of all of it under the final key */
   };
   atomic { mayCrash(); deleteSlots(); check(); goto done };
 
-complete: /* CompleteMultipartUpload; whoever meets the record, as often as it takes */
+complete: /* AbortMultipartUpload of all that the record does not name: no commit can name them any more */
+  atomic {
+    mayCrash();
+    for (number : 1 .. UPLOADS - 1) {
+      if
+      :: number != r.mpu -> mpu[number].alive = false
+      :: else
+      fi
+    };
+    check()
+  };
+  /* ---- CompleteMultipartUpload; whoever meets the record, as often as it takes */
   atomic {
     mayCrash();
     if
@@ -555,14 +568,19 @@ proctype Terminator() {
   :: !ok -> goto done
   :: else
   fi;
-  if
-  :: r.mpu != 0 -> atomic { mpu[r.mpu].alive = false; check() }
-  :: else
-  fi;
+  atomic { mpu[1].alive = false; mpu[2].alive = false; mpu[3].alive = false; check() };
   atomic { deleteSlots(); deleteObject(); check() };
   d_step { rec.state = ABSENT; rec.ver = 0 };
 done:
   skip
+}
+#endif
+
+/* The provider drops a multipart upload, as its lifecycle rules say. */
+#ifdef DROPS
+active proctype Provider() {
+end:
+  atomic { rec.mpu != 0 && mpu[rec.mpu].alive -> mpu[rec.mpu].alive = false }
 }
 #endif
 
@@ -578,7 +596,7 @@ init {
     run Terminator()
 #endif
   };
-#if CRASHES == 0 && LATES == 0
+#if CRASHES == 0 && LATES == 0 && !defined(DROPS)
   /* When all have ended, nothing is left of what was terminated. */
   (_nr_pr == 2) ->
   assert(!(terminated && rec.state == ABSENT) || (objVer == 0 && slotVer[1] == 0 && slotVer[2] == 0 &&
