@@ -67,6 +67,7 @@ const SMALL: Partial<S3StoreOptions> = {
   commitInterval: 1,
   maxAttempts: 2,
   requestTimeout: 400,
+  completeTimeout: 400,
 }
 
 export async function s3Ground(log: Logger): Promise<Ground> {

@@ -1,0 +1,3 @@
+import { suiteOfStopped } from './stopped.js'
+
+suiteOfStopped(true)
