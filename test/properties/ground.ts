@@ -70,6 +70,9 @@ const SMALL: Partial<S3StoreOptions> = {
   completeTimeout: 400,
 }
 
+const targetOf = (key: string): Strike['target'] =>
+  key.endsWith('.info') || key === '' ? 'record' : /\.part\d?$/.test(key) ? 'slot' : 'object'
+
 export async function s3Ground(log: Logger): Promise<Ground> {
   const bucket = await openBucket({ minPartSize: PART / 4 })
   const folder = await temporaryFolder()
@@ -91,12 +94,16 @@ export async function s3Ground(log: Logger): Promise<Ground> {
     },
     strike(strikes, onStrike) {
       const counts = strikes.map(() => 0)
-      bucket.bucket.intercept = ({ operation, key }) => {
+      /** What is struck once is struck again when it is tried again: of parts, the one with this number. */
+      const parts: (number | undefined)[] = []
+      bucket.bucket.intercept = ({ operation, key, partNumber }) => {
         if (looks > 0) return undefined
-        const target = key.endsWith('.info') || key === '' ? 'record' : /\.part\d?$/.test(key) ? 'slot' : 'object'
+        const target = targetOf(key)
         for (const [index, strike] of strikes.entries()) {
           if (strike.operation !== operation || strike.target !== target) continue
+          if (counts[index]! >= strike.nth && partNumber !== parts[index]) continue
           const count = ++counts[index]!
+          if (count === strike.nth) parts[index] = partNumber
           if (count < strike.nth || count >= strike.nth + strike.times) continue
           onStrike(strike)
           return strike.fault

@@ -29,6 +29,8 @@ export class Model {
   struck = 0
   /** A node was stopped in the middle of something. */
   crashed = false
+  /** Several requests were under way at once. */
+  raced = false
   readonly #attempts: Attempt[] = []
   /** Answered as stored: those bytes and no others. */
   readonly #pins: Attempt[] = []
