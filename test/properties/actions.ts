@@ -58,6 +58,8 @@ export interface Step {
 }
 
 export interface Scenario {
+  /** Clients may send other bytes; else the variant of an append is not looked at. */
+  differs: boolean
   size: number
   deferred: boolean
   memory: 'little' | 'files' | 'enough'
@@ -73,6 +75,7 @@ const delay = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, ar
 /** Sizes around the grid, and all others. */
 const size = fc.oneof(
   fc.nat(24 * KiB),
+  fc.integer({ min: 3 * PART, max: 60 * KiB }),
   fc.nat(2 * KiB),
   fc.constantFrom(0, 1, KiB, PART - 1, PART, PART + 1, 2 * PART, 3 * PART, 60 * KiB),
 )
@@ -162,7 +165,7 @@ const UPLOAD_PART = KINDS.findIndex(([operation]) => operation === 'UploadPart')
 const strike: fc.Arbitrary<Strike> = fc
   .record({
     // Commits and parts are what most depends on.
-    operation: fc.oneof(fc.nat(KINDS.length - 1), fc.constantFrom(0, UPLOAD_PART, UPLOAD_PART)),
+    operation: fc.oneof(fc.nat(KINDS.length - 1), fc.constantFrom(0, UPLOAD_PART, UPLOAD_PART, UPLOAD_PART)),
     nth: fc.integer({ min: 1, max: 4 }),
     times: fc.integer({ min: 1, max: 5 }),
     fault,
@@ -171,7 +174,7 @@ const strike: fc.Arbitrary<Strike> = fc
 
 const strikes = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Strike[]>([]) },
-  { weight: 1, arbitrary: fc.array(strike, { minLength: 1, maxLength: 2 }) },
+  { weight: 2, arbitrary: fc.array(strike, { minLength: 1, maxLength: 3 }) },
 )
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -186,7 +189,8 @@ const step: fc.Arbitrary<Step> = fc.record({
 export const scenarios = (withStrikes: boolean): fc.Arbitrary<Scenario> =>
   fc
     .record({
-      size: fc.oneof(fc.nat(60 * KiB), size),
+      differs: rarely(3),
+      size: fc.oneof(fc.nat(60 * KiB), fc.integer({ min: 6 * PART, max: 60 * KiB }), size),
       deferred: rarely(3),
       memory: fc.constantFrom('little' as const, 'files' as const, 'enough' as const),
       first: fc.option(append, { nil: undefined, freq: 1 }),

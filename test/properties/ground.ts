@@ -77,8 +77,9 @@ export async function s3Ground(log: Logger): Promise<Ground> {
   const bucket = await openBucket({ minPartSize: PART / 4 })
   const folder = await temporaryFolder()
   const memories = {
-    little: { bufferMemory: 2 * PART },
-    files: { bufferMemory: PART, temporaryDirectory: folder.path },
+    // A quarter of it are the parts that may be on their way at once.
+    little: { bufferMemory: 8 * PART },
+    files: { bufferMemory: 8 * PART, temporaryDirectory: folder.path },
     enough: {},
   }
   /** Looks of the test itself, which no fault strikes. */

@@ -106,7 +106,8 @@ class Run {
   }
 
   async #create(): Promise<void> {
-    const { first, size, deferred } = this.#scenario
+    const { size, deferred } = this.#scenario
+    const first = this.#scenario.first && this.#variantOf(this.#scenario.first)
     const declares = deferred ? { 'Upload-Defer-Length': '1' } : { 'Upload-Length': String(size) }
     const body = first && this.#body({ ...first, beside: 0, declares: false }, 0)
     const fields = { ...declares, ...(body ? { ...PATCH, ...body.fields } : {}) }
@@ -159,7 +160,8 @@ class Run {
     return answer.status
   }
 
-  async #append(append: Append): Promise<void> {
+  async #append(asked: Append): Promise<void> {
+    const append = this.#variantOf(asked)
     if (this.#view === undefined) await this.#ask(append.node)
     const from = Math.max(0, (this.#view ?? this.#model.told) + append.beside)
     const { told, ended, size } = this.#model
@@ -195,6 +197,10 @@ class Run {
     this.#view = Number(offset)
     if (declares) this.#model.length = 'declared'
     if (this.#model.length === 'declared' && Number(offset) === size) await this.#isFinished()
+  }
+
+  #variantOf<T extends Pick<Append, 'variant'>>(append: T): T {
+    return this.#scenario.differs ? append : { ...append, variant: 0 }
   }
 
   /** Beyond the length is sent only by the excessive; while the server does not know the length, by nobody. */
