@@ -240,8 +240,9 @@ class Run {
   }
 
   async #restart({ node, graceful }: Extract<Action, { kind: 'restart' }>): Promise<void> {
+    const fresh = await this.#start()
     const old = this.#nodes[node]!
-    this.#nodes[node] = await this.#start()
+    this.#nodes[node] = fresh
     if (graceful) return old.close()
     this.#model.crashed ||= old.active() > 0
     await old.cut()
