@@ -5,7 +5,7 @@
  */
 import { UploadError } from '../errors.js'
 import type { ListedPart, Payload } from './call/call.js'
-import { asStoreFailure, isServerError, means } from './call/faults.js'
+import { asStoreFailure, isServerError, means, S3Fault } from './call/faults.js'
 import { abortStrays, deleteSlots } from './clean-up.js'
 import { headObject, listParts } from './look.js'
 import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
@@ -89,6 +89,9 @@ async function objectOf({ context, keys, record }: S3Upload): Promise<string | u
   return found && ours && found.length === record.offset ? found.etag : undefined
 }
 
+/** Parts of one size cannot become larger: without an end clients would wait for ever. */
+const TOO_SMALL = 'The store takes no parts as small as those of this upload (minPartSize); create a new one.'
+
 /** Tries at naming the parts of a final upload, which another node may be copying once more. */
 const NAMINGS = 3
 
@@ -112,6 +115,7 @@ async function completeMultipart(upload: S3Upload, naming = 1): Promise<string> 
       upload.etags = undefined
       return completeMultipart(upload, naming + 1)
     }
+    if (error instanceof S3Fault && error.code === 'EntityTooSmall') return upload.contradicts(String(error), TOO_SMALL)
     return settle(upload, error, means(error, 'missing-upload'))
   }
   return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)

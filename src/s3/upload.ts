@@ -289,8 +289,10 @@ export class S3Upload implements UploadHandle {
   }
 
   /** Commits that what S3 holds is not what was committed, so that no wrong object is ever made of it. */
-  async contradicts(detail: string): Promise<never> {
-    const failure = 'The stored parts are not those that were committed; create a new upload.'
+  async contradicts(
+    detail: string,
+    failure = 'The stored parts are not those that were committed; create a new upload.',
+  ): Promise<never> {
     await this.commit({ state: 'failed', failure })
     throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(detail) })
   }

@@ -137,6 +137,22 @@ describe('a provider that differs from S3: every byte arrives, nothing is left',
     assert.equal(tooLarge.status, 413)
   })
 
+  test('a smallest part that is told too small: the upload fails with the reason, and no client waits for ever', async (context) => {
+    const bucket = await openBucket({ minPartSize: 8 * KiB })
+    const node = await startNode(bucket, SMALL)
+    context.after(async () => {
+      await node.close()
+      await bucket.close()
+    })
+    const created = await post(node, { 'Upload-Length': String(20 * KiB) })
+    const url = created.headers.get('Location')!
+    assert.equal((await patch(url, 0, someBytes(20 * KiB))).status, 500)
+    const asked = await fetch(url, { headers: TUS })
+    assert.equal(asked.status, 410)
+    assert.match(await asked.text(), /minPartSize/)
+    assert.deepEqual(await bucket.keys(idOf(url)), [`${idOf(url)}.info`])
+  })
+
   test('one write a second for each key: 429 is waited out', async (context) => {
     // A hundredth of the time that R2 and Google want, so that the test does not wait.
     const capabilities = { ...KNOWN, writeInterval: 100 } as const
