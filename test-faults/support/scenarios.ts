@@ -24,7 +24,9 @@ export interface Scenario {
 
 const lengthOf = (file: Buffer) => ({ 'Upload-Length': String(file.length), 'Upload-Metadata': 'filename Zi5iaW4=' })
 
-const isRecord = ({ key }: ProxiedCall): boolean => key.endsWith('.info')
+/** No record is written any more, as if the process had died before it. */
+const lostRecords = ({ operation, key }: ProxiedCall): ProxyFault | undefined =>
+  operation === 'PutObject' && key.endsWith('.info') ? { action: 'reset-before' } : undefined
 
 /** One file by one client on one node, in requests that end at these offsets. */
 const plain = (
@@ -46,7 +48,7 @@ const takenOver = (
   name: string,
   size: (part: number) => number,
   sent: (part: number) => number,
-  fault: (call: ProxiedCall) => ProxyFault | undefined,
+  faults: () => (call: ProxiedCall) => ProxyFault | undefined,
   ends: (part: number) => number[] = () => [],
 ): Scenario => ({
   name,
@@ -57,7 +59,7 @@ const takenOver = (
       () => undefined,
       () => client.create('A', lengthOf(file)),
     )
-    await run.before(fault, () => client.patchOnce('A', sent(run.target.partSize)))
+    await run.before(faults(), () => client.patchOnce('A', sent(run.target.partSize)))
     await run.restart('A')
     for (const end of [...ends(run.target.partSize), file.length]) await client.send('B', end)
     return 'finished'
@@ -273,40 +275,40 @@ export const SCENARIOS: readonly Scenario[] = [
     'a tail that was stored and not committed',
     () => 3_000,
     () => 1_000,
-    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+    () => lostRecords,
     () => [1_500],
   ),
   takenOver(
     'parts that were stored and not committed',
     (part) => 4 * part,
     (part) => Math.ceil(2.5 * part),
-    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+    () => lostRecords,
   ),
   takenOver(
     'an object that was stored and not committed',
     () => 3_000,
     () => 3_000,
-    (call) => (isRecord(call) && call.operation === 'PutObject' ? { action: 'reset-before' } : undefined),
+    () => lostRecords,
   ),
   takenOver(
     'a completion that S3 refused',
     (part) => 3 * part,
     (part) => 3 * part,
-    ({ operation }) => (operation === 'CompleteMultipartUpload' ? UNDONE : undefined),
+    () =>
+      ({ operation }) =>
+        operation === 'CompleteMultipartUpload' ? UNDONE : undefined,
   ),
   takenOver(
     'a completion that was done and not committed',
     (part) => 3 * part,
     (part) => 3 * part,
-    (() => {
-      let records = 0
+    () => {
+      let isDone = false
       return (call) => {
-        if (call.operation === 'CompleteMultipartUpload') records = 1
-        return isRecord(call) && call.operation === 'PutObject' && records === 1
-          ? { action: 'reset-before' }
-          : undefined
+        isDone ||= call.operation === 'CompleteMultipartUpload'
+        return isDone ? lostRecords(call) : undefined
       }
-    })(),
+    },
   ),
 ]
 
