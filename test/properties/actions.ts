@@ -4,25 +4,17 @@
  * @module
  */
 import fc from 'fast-check'
-import type { Fault } from '../../src/testing/bucket/index.js'
+import { type Strike, strikes, strikesOfAll } from './strikes.js'
 
 const KiB = 1024
 export const NODES = 2
 /** Bytes of one part on the grid; the least is a quarter of it. */
 export const PART = 4 * KiB
 
-/** A fault of the bucket: it strikes the `nth` request of this kind after the action began, and `times` in a row. */
-export interface Strike {
-  operation: string
-  /** Which of an upload's objects; of operations on parts it is the object. */
-  target: 'record' | 'slot' | 'object'
-  nth: number
-  times: number
-  fault: Fault
-}
-
 export interface Append {
   kind: 'append'
+  /** Which of the run's uploads, counted around. */
+  upload: number
   node: number
   /** Which of two contents the client sends. */
   variant: 0 | 1
@@ -43,11 +35,34 @@ export interface Append {
   delay: number
 }
 
+/** Creates a final upload. */
+export interface Join {
+  kind: 'join'
+  node: number
+  /** Which uploads it is to be made of, in this order; some perhaps twice. */
+  of: number[]
+  /** What else stands in the list, and must not. */
+  wrong: 'nothing' | 'unknown' | 'final' | 'elsewhere'
+  delay: number
+}
+
+/** A request for a final upload; for none, if there is none yet. */
+export interface OnFinal {
+  kind: 'final'
+  /** Which, counted around from the latest. */
+  final: number
+  node: number
+  asks: 'head' | 'read' | 'append' | 'terminate'
+  delay: number
+}
+
 export type Action =
   | Append
-  | { kind: 'head'; node: number; delay: number }
-  | { kind: 'read'; node: number; first: number; last: number; delay: number }
-  | { kind: 'terminate'; node: number; delay: number }
+  | { kind: 'head'; upload: number; node: number; delay: number }
+  | { kind: 'read'; upload: number; node: number; first: number; last: number; delay: number }
+  | { kind: 'terminate'; upload: number; node: number; delay: number }
+  | Join
+  | OnFinal
   /** The node forgets all that it remembers; without grace, what it was doing goes on by itself. */
   | { kind: 'restart'; node: number; graceful: boolean; delay: number }
 
@@ -57,20 +72,30 @@ export interface Step {
   strikes: Strike[]
 }
 
+/** An upload that is there from the beginning. */
+export interface Creation {
+  size: number
+  deferred: boolean
+  /** The creation carries this much. */
+  first: Omit<Append, 'upload' | 'beside' | 'declares'> | undefined
+  /** Faults of the creation. */
+  strikes: Strike[]
+}
+
 export interface Scenario {
   /** Clients may send other bytes; else the variant of an append is not looked at. */
   differs: boolean
-  size: number
-  deferred: boolean
   memory: 'little' | 'files' | 'enough'
-  /** The creation carries this much. */
-  first: Omit<Append, 'beside' | 'declares'> | undefined
-  /** Faults of the creation. */
-  strikes: Strike[]
+  /** How nodes are told that the bucket makes parts of objects. */
+  copying: 'copies' | 'equal parts' | 'none'
+  /** All uploads are partial ones; else there is one alone. */
+  isPartial: boolean
+  uploads: Creation[]
   steps: Step[]
 }
 
 const node = fc.nat(NODES - 1)
+const upload = fc.nat(3)
 const delay = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(40) })
 /** Sizes around the grid, and all others. */
 const size = fc.oneof(
@@ -84,6 +109,7 @@ const rarely = (weight: number): fc.Arbitrary<boolean> =>
 
 const append: fc.Arbitrary<Append> = fc.record({
   kind: fc.constant('append' as const),
+  upload,
   node,
   variant: fc.oneof(
     { weight: 5, arbitrary: fc.constant(0 as const) },
@@ -107,19 +133,48 @@ const append: fc.Arbitrary<Append> = fc.record({
   delay,
 })
 
-const head: fc.Arbitrary<Action> = fc.record({ kind: fc.constant('head' as const), node, delay })
+const head: fc.Arbitrary<Action> = fc.record({ kind: fc.constant('head' as const), upload, node, delay })
 const read: fc.Arbitrary<Action> = fc.record({
   kind: fc.constant('read' as const),
+  upload,
   node,
   first: fc.nat(20 * KiB),
   last: fc.nat(60 * KiB),
   delay,
 })
-const terminate: fc.Arbitrary<Action> = fc.record({ kind: fc.constant('terminate' as const), node, delay })
+const terminate: fc.Arbitrary<Action> = fc.record({
+  kind: fc.constant('terminate' as const),
+  upload,
+  node,
+  delay,
+})
 const restart: fc.Arbitrary<Action> = fc.record({
   kind: fc.constant('restart' as const),
   node,
   graceful: fc.boolean(),
+  delay,
+})
+
+const join: fc.Arbitrary<Action> = fc.record({
+  kind: fc.constant('join' as const),
+  node,
+  of: fc.array(upload, { minLength: 1, maxLength: 5 }),
+  wrong: fc.oneof(
+    { weight: 8, arbitrary: fc.constant('nothing' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('unknown' as const, 'final' as const, 'elsewhere' as const) },
+  ),
+  delay,
+})
+const onFinal: fc.Arbitrary<Action> = fc.record({
+  kind: fc.constant('final' as const),
+  final: fc.oneof(fc.constant(0), fc.nat(3)),
+  node,
+  asks: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('head' as const) },
+    { weight: 2, arbitrary: fc.constant('read' as const) },
+    { weight: 1, arbitrary: fc.constant('append' as const) },
+    { weight: 1, arbitrary: fc.constant('terminate' as const) },
+  ),
   delay,
 })
 
@@ -130,77 +185,80 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: terminate },
   { weight: 2, arbitrary: restart },
 )
-
-const fault: fc.Arbitrary<Fault> = fc.constantFrom<Fault>(
-  { action: 'status', status: 500, code: 'InternalError' },
-  { action: 'status', status: 503, code: 'SlowDown' },
-  { action: 'status', status: 403, code: 'AccessDenied' },
-  { action: 'reset-before' },
-  { action: 'reset-after' },
-  { action: 'late', ms: 60 },
-  { action: 'late', ms: 300 },
-  { action: 'delay', ms: 30 },
-  { action: 'hang' },
+const actionOfSeveral: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 10, arbitrary: append },
+  { weight: 6, arbitrary: join },
+  { weight: 6, arbitrary: onFinal },
+  { weight: 2, arbitrary: restart },
+  { weight: 1, arbitrary: head },
+  { weight: 1, arbitrary: read },
+  { weight: 1, arbitrary: terminate },
 )
 
-const KINDS: readonly (readonly [operation: string, target: Strike['target']])[] = [
-  ['PutObject', 'record'],
-  ['PutObject', 'slot'],
-  ['PutObject', 'object'],
-  ['GetObject', 'record'],
-  ['GetObject', 'slot'],
-  ['GetObject', 'object'],
-  ['HeadObject', 'object'],
-  ['HeadObject', 'slot'],
-  ['CreateMultipartUpload', 'object'],
-  ['UploadPart', 'object'],
-  ['ListParts', 'object'],
-  ['CompleteMultipartUpload', 'object'],
-  ['AbortMultipartUpload', 'object'],
-  ['DeleteObjects', 'record'],
-]
-
-const UPLOAD_PART = KINDS.findIndex(([operation]) => operation === 'UploadPart')
-
-const strike: fc.Arbitrary<Strike> = fc
-  .record({
-    // Commits and parts are what most depends on.
-    operation: fc.oneof(fc.nat(KINDS.length - 1), fc.constantFrom(0, UPLOAD_PART, UPLOAD_PART, UPLOAD_PART)),
-    nth: fc.integer({ min: 1, max: 4 }),
-    times: fc.integer({ min: 1, max: 5 }),
-    fault,
+const stepOf = (one: fc.Arbitrary<Action>, faults: fc.Arbitrary<Strike[]>): fc.Arbitrary<Step> =>
+  fc.record({
+    actions: fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(one).map((alone): Action[] => alone) },
+      { weight: 1, arbitrary: fc.tuple(one, one).map((two): Action[] => two) },
+    ),
+    strikes: faults,
   })
-  .map(({ operation, ...rest }) => ({ operation: KINDS[operation]![0], target: KINDS[operation]![1], ...rest }))
 
-const strikes = fc.oneof(
-  { weight: 1, arbitrary: fc.constant<Strike[]>([]) },
-  { weight: 2, arbitrary: fc.array(strike, { minLength: 1, maxLength: 3 }) },
+const creationOf = (bytes: fc.Arbitrary<number>, faults: fc.Arbitrary<Strike[]>): fc.Arbitrary<Creation> =>
+  fc.record({
+    size: bytes,
+    deferred: rarely(3),
+    first: fc.option(append, { nil: undefined, freq: 1 }),
+    strikes: faults,
+  })
+
+const common = {
+  differs: rarely(3),
+  memory: fc.constantFrom('little' as const, 'files' as const, 'enough' as const),
+}
+
+const ofOne: fc.Arbitrary<Scenario> = fc.record({
+  ...common,
+  copying: fc.constant('copies' as const),
+  isPartial: fc.constant(false),
+  uploads: fc
+    .tuple(creationOf(fc.oneof(fc.nat(60 * KiB), fc.integer({ min: 6 * PART, max: 60 * KiB }), size), strikes))
+    .map((one): Creation[] => one),
+  steps: fc.array(stepOf(action, strikes), { maxLength: 12 }),
+})
+
+/** Bytes of a partial upload: too few for a part, just enough, and some of several parts. */
+const sizeOfPartial = fc.oneof(
+  fc.nat(KiB),
+  fc.nat(6 * KiB),
+  fc.nat(24 * KiB),
+  fc.constantFrom(0, 1, KiB - 1, KiB, KiB + 1, PART, 2 * PART),
 )
-
-const step: fc.Arbitrary<Step> = fc.record({
-  actions: fc.oneof(
-    { weight: 3, arbitrary: fc.tuple(action).map((one): Action[] => one) },
-    { weight: 1, arbitrary: fc.tuple(action, action).map((two): Action[] => two) },
+const rarelyStruck = fc.oneof({ weight: 6, arbitrary: fc.constant<Strike[]>([]) }, { weight: 1, arbitrary: strikes })
+const ofSeveral: fc.Arbitrary<Scenario> = fc.record({
+  ...common,
+  copying: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('copies' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('equal parts' as const, 'none' as const) },
   ),
-  strikes,
+  isPartial: fc.constant(true),
+  // How creations fail is tried with one upload.
+  uploads: fc.array(creationOf(sizeOfPartial, rarelyStruck), { minLength: 1, maxLength: 4 }),
+  steps: fc.array(stepOf(actionOfSeveral, strikesOfAll), { maxLength: 12 }),
 })
 
 /** @param withStrikes whether there is a bucket that can fail */
-export const scenarios = (withStrikes: boolean): fc.Arbitrary<Scenario> =>
-  fc
-    .record({
-      differs: rarely(3),
-      size: fc.oneof(fc.nat(60 * KiB), fc.integer({ min: 6 * PART, max: 60 * KiB }), size),
-      deferred: rarely(3),
-      memory: fc.constantFrom('little' as const, 'files' as const, 'enough' as const),
-      first: fc.option(append, { nil: undefined, freq: 1 }),
-      strikes,
-      steps: fc.array(step, { maxLength: 12 }),
-    })
-    .map((scenario) => (withStrikes ? scenario : withoutStrikes(scenario)))
+export const scenariosOfOne = (withStrikes: boolean): fc.Arbitrary<Scenario> =>
+  withStrikes ? ofOne : ofOne.map(withoutStrikes)
 
-const withoutStrikes = (scenario: Scenario): Scenario => ({
-  ...scenario,
-  strikes: [],
-  steps: scenario.steps.map(({ actions }) => ({ actions, strikes: [] })),
-})
+/** @param withStrikes as above */
+export const scenariosOfConcatenation = (withStrikes: boolean): fc.Arbitrary<Scenario> =>
+  withStrikes ? ofSeveral : ofSeveral.map(withoutStrikes)
+
+function withoutStrikes(scenario: Scenario): Scenario {
+  return {
+    ...scenario,
+    uploads: scenario.uploads.map((one) => ({ ...one, strikes: [] })),
+    steps: scenario.steps.map(({ actions }) => ({ actions, strikes: [] })),
+  }
+}

@@ -3,17 +3,19 @@
  * @module
  */
 
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DeleteObjectsCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { DiskStore } from '../../src/disk/index.js'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import { createServer, type Logger } from '../../src/server.js'
 import type { Store } from '../../src/store/store.js'
 import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from '../support/bucket.js'
-import { PART, type Scenario, type Strike } from './actions.js'
+import { PART, type Scenario } from './actions.js'
+import type { Strike } from './strikes.js'
 
 export interface TestNode {
   url: string
@@ -26,15 +28,17 @@ export interface TestNode {
 }
 
 export interface Ground {
-  startNode(memory: Scenario['memory']): Promise<TestNode>
+  startNode(scenario: Pick<Scenario, 'memory' | 'copying'>): Promise<TestNode>
   /** From now on; `onStrike` is called for each fault. */
   strike(strikes: readonly Strike[], onStrike: (strike: Strike) => void): void
   /** The bytes of the finished object; undefined if there is none. */
   object(id: string): Promise<Buffer | undefined>
   /** Names of all that is stored with this ID. */
   stored(id: string): Promise<string[]>
-  /** What is left of a finished upload. */
-  finished(id: string): string[]
+  /** Names of all that is stored. */
+  everything(): Promise<string[]>
+  /** For the next run. */
+  empty(): Promise<void>
   close(): Promise<void>
 }
 
@@ -71,7 +75,20 @@ const SMALL: Partial<S3StoreOptions> = {
 }
 
 const targetOf = (key: string): Strike['target'] =>
-  key.endsWith('.info') || key === '' ? 'record' : /\.part\d?$/.test(key) ? 'slot' : 'object'
+  key.endsWith('.info') || key === ''
+    ? 'record'
+    : key.endsWith('.finals')
+      ? 'finals'
+      : /\.part\d?$/.test(key)
+        ? 'slot'
+        : 'object'
+
+/** The bucket can do all; nodes that are told otherwise take the other ways. */
+const COPYING: Record<Scenario['copying'], { copiesParts: boolean; equalParts: boolean }> = {
+  copies: { copiesParts: true, equalParts: false },
+  'equal parts': { copiesParts: true, equalParts: true },
+  none: { copiesParts: false, equalParts: false },
+}
 
 export async function s3Ground(log: Logger): Promise<Ground> {
   const bucket = await openBucket({ minPartSize: PART / 4 })
@@ -89,9 +106,10 @@ export async function s3Ground(log: Logger): Promise<Ground> {
     return work().finally(() => looks--)
   }
   return {
-    startNode(memory) {
+    startNode({ memory, copying }) {
       const service = clientOf(bucket.bucket)
-      return listen(new S3Store({ bucket: BUCKET, service, capabilities: KNOWN, ...SMALL, ...memories[memory] }), log)
+      const capabilities = { ...KNOWN, ...COPYING[copying] }
+      return listen(new S3Store({ bucket: BUCKET, service, capabilities, ...SMALL, ...memories[memory] }), log)
     },
     strike(strikes, onStrike) {
       const counts = strikes.map(() => 0)
@@ -119,7 +137,19 @@ export async function s3Ground(log: Logger): Promise<Ground> {
         const uploads = Array.from({ length: await bucket.multiparts(id) }, () => `${id} (multipart)`)
         return [...(await bucket.keys(id)), ...uploads]
       }),
-    finished: (id) => [id, `${id}.info`],
+    everything: () =>
+      look(async () => {
+        const { Uploads = [] } = await bucket.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
+        return [...(await bucket.keys()), ...Uploads.map(({ Key }) => `${Key} (multipart)`)]
+      }),
+    empty: () =>
+      look(async () => {
+        const Objects = (await bucket.keys()).map((Key) => ({ Key }))
+        if (Objects.length > 0) {
+          await bucket.client.send(new DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects } }))
+        }
+        await bucket.abortMultiparts('')
+      }),
     async close() {
       await bucket.close()
       await folder.remove()
@@ -134,7 +164,10 @@ export async function diskGround(log: Logger): Promise<Ground> {
     strike: () => undefined,
     object: (id) => readFile(join(folder.path, id)).catch(() => undefined),
     stored: async (id) => (await readdir(folder.path)).filter((name) => name.startsWith(id)).sort(),
-    finished: (id) => [id, `${id}.info`],
+    everything: () => readdir(folder.path),
+    async empty() {
+      for (const name of await readdir(folder.path)) await rm(join(folder.path, name), { recursive: true })
+    },
     close: () => folder.remove(),
   }
 }

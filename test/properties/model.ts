@@ -25,12 +25,6 @@ export class Model {
   ended: 'told' | 'asked' | 'no' = 'no'
   /** Somebody was told that the upload is finished. */
   isFinished = false
-  /** Faults of the bucket that struck, save mere delays. */
-  struck = 0
-  /** A node was stopped in the middle of something. */
-  crashed = false
-  /** Several requests were under way at once. */
-  raced = false
   readonly #attempts: Attempt[] = []
   /** Answered as stored: those bytes and no others. */
   readonly #pins: Attempt[] = []
@@ -66,11 +60,6 @@ export class Model {
     return this.#attempts.some((one) =>
       this.#attempts.some((other) => one.variant !== other.variant && one.from < other.to && other.from < one.to),
     )
-  }
-
-  /** Whether a node may have left behind what no record names: it could not know that it was stored. */
-  get mayLeave(): boolean {
-    return this.struck > 0 || this.crashed
   }
 
   /** The object must be made of what was sent, in an order in which it can have been committed, and keep all that was told. */
