@@ -9,8 +9,8 @@
 import { UploadError } from '../../errors.js'
 import type { Layout } from '../../store/file-info.js'
 import type { ListedPart, Operations } from '../call/call.js'
-import { asStoreFailure, means, S3Fault } from '../call/faults.js'
-import { complete } from '../complete.js'
+import { asStoreFailure, isServerError, means, S3Fault } from '../call/faults.js'
+import { complete, isDropped } from '../complete.js'
 import type { S3Context } from '../context.js'
 import { listParts } from '../look.js'
 import { objectHead } from '../object-head.js'
@@ -168,7 +168,9 @@ async function make(
     await (copies ? copy(upload, sources, piece, partNumber, signal) : send(upload, sources, piece, partNumber, signal))
   } catch (error) {
     if (means(error, 'missing-upload', 'missing-object')) throw await whatIsMissing(upload, error)
-    throw error
+    // moto answers 500 for a multipart upload that another driver has completed.
+    const isGone = isServerError(error) && (await isDropped(upload).catch(() => false))
+    throw isGone ? new Again('the multipart upload is gone', { cause: error }) : error
   }
 }
 
