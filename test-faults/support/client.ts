@@ -171,7 +171,8 @@ export class Client {
 
   async #offset(node: string): Promise<number | undefined> {
     const answer = await this.#ask(await this.url(node), { method: 'HEAD', headers: TUS })
-    return answer?.status === 200 ? this.#tell(answer) : undefined
+    // A final upload that is still being joined tells none.
+    return answer?.status === 200 && answer.headers.has('Upload-Offset') ? this.#tell(answer) : undefined
   }
 
   #tell(answer: Response): number {
