@@ -21,8 +21,12 @@ const { values } = parseArgs({
   },
 })
 
+const LACKING = ['checksum', 'concatenation']
+
 /** What every server of tus uploads on S3 can do: one node at a time, and no extension that a peer lacks. */
-const COMMON = SCENARIOS.filter(({ several, extension, settings }) => !several && !settings && extension !== 'checksum')
+const COMMON = SCENARIOS.filter(
+  ({ several, extension = '', settings }) => !several && !settings && !LACKING.includes(extension),
+)
 
 /** The peers are given up on sooner than Holdfast is: most of what is stuck stays so. */
 const PATIENCE = { tries: 8, timeout: 10_000 }

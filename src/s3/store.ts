@@ -9,7 +9,7 @@ import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
 import { removeLeftovers } from './clean-up.js'
 import { chooseLayout } from './concat/plan.js'
 import type { S3Context } from './context.js'
-import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes, SLOTS } from './keys.js'
+import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes } from './keys.js'
 import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
@@ -17,7 +17,7 @@ import { choosePartSize } from './parts/plan.js'
 import { AWS_CAPABILITIES } from './provider/capabilities.js'
 import { learn } from './provider/learn.js'
 import { type Committed, readRecord } from './record/commit.js'
-import type { UploadRecord } from './record/record.js'
+import { newRecord } from './record/record.js'
 import { composeCall } from './service.js'
 import { S3Upload } from './upload.js'
 
@@ -157,31 +157,4 @@ export class S3Store implements Store {
 function underLease(upload: S3Upload, { lease }: OpenOptions): S3Upload {
   if (lease !== undefined) upload.lease = lease
   return upload
-}
-
-function newRecord({ concat, ...upload }: NewUpload, now: number): UploadRecord {
-  return {
-    ...upload,
-    commit: '',
-    state: 'open',
-    failure: undefined,
-    offset: 0,
-    uploadId: undefined,
-    token: undefined,
-    base: undefined,
-    partSize: 0,
-    parts: 0,
-    partBytes: 0,
-    partsDigest: '',
-    tail: [],
-    slots: Array.from({ length: SLOTS }, () => null),
-    crc32: 0,
-    etag: undefined,
-    replaces: undefined,
-    joined: concat,
-    createdAt: now,
-    expiresAt: undefined,
-    completedAt: undefined,
-    leftovers: undefined,
-  }
 }

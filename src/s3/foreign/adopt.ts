@@ -8,10 +8,10 @@
 import { UploadError } from '../../errors.js'
 import type { ListedPart } from '../call/call.js'
 import type { S3Context } from '../context.js'
-import { type Keys, SLOTS } from '../keys.js'
+import type { Keys } from '../keys.js'
 import { headObject, listParts } from '../look.js'
 import { partSizeAfter } from '../parts/plan.js'
-import { chainEtag, type Segment, type UploadRecord } from '../record/record.js'
+import { chainEtag, newRecord, type Segment, type UploadRecord } from '../record/record.js'
 import type { ForeignInfo } from './info.js'
 import { contiguousParts } from './run.js'
 
@@ -86,31 +86,7 @@ function unfinished(
 
 function blankRecord(info: ForeignInfo, commit: string, multipartExpiry: number | undefined): UploadRecord {
   const { id, length, metadata, uploadId, joined, createdAt } = info
-  return {
-    id,
-    length,
-    metadata,
-    metadataField: undefined,
-    commit,
-    state: 'open',
-    failure: undefined,
-    offset: 0,
-    uploadId,
-    token: undefined,
-    base: undefined,
-    partSize: 0,
-    parts: 0,
-    partBytes: 0,
-    partsDigest: '',
-    tail: [],
-    slots: Array.from({ length: SLOTS }, () => null),
-    crc32: 0,
-    etag: undefined,
-    replaces: undefined,
-    joined,
-    createdAt,
-    expiresAt: multipartExpiry === undefined ? undefined : createdAt + multipartExpiry,
-    completedAt: undefined,
-    leftovers: undefined,
-  }
+  const expiresAt = multipartExpiry === undefined ? undefined : createdAt + multipartExpiry
+  const blank = newRecord({ id, length, metadata, metadataField: undefined, concat: joined }, createdAt)
+  return { ...blank, commit, uploadId, expiresAt }
 }

@@ -5,7 +5,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { concatOf, type Joined } from '../../store/file-info.js'
-import type { UploadInfo, UploadState } from '../../store/info.js'
+import type { NewUpload, UploadInfo, UploadState } from '../../store/info.js'
+import { SLOTS } from '../keys.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
 export interface Segment {
@@ -76,6 +77,34 @@ export interface UploadRecord {
   completedAt: number | undefined
   /** Slots or multipart uploads could not be removed when the upload was completed; whoever opens it tries again. */
   leftovers: boolean | undefined
+}
+
+/** Of an upload of which nothing is stored. @param createdAt milliseconds since the epoch */
+export function newRecord({ concat, ...upload }: NewUpload, createdAt: number): UploadRecord {
+  return {
+    ...upload,
+    commit: '',
+    state: 'open',
+    failure: undefined,
+    offset: 0,
+    uploadId: undefined,
+    token: undefined,
+    base: undefined,
+    partSize: 0,
+    parts: 0,
+    partBytes: 0,
+    partsDigest: '',
+    tail: [],
+    slots: Array.from({ length: SLOTS }, () => null),
+    crc32: 0,
+    etag: undefined,
+    replaces: undefined,
+    joined: concat,
+    createdAt,
+    expiresAt: undefined,
+    completedAt: undefined,
+    leftovers: undefined,
+  }
 }
 
 export const newNonce = (): string => randomBytes(16).toString('hex')
