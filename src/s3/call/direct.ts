@@ -167,13 +167,7 @@ function put(
       reject(cause instanceof S3Fault ? cause : new S3Fault(name, 0, cause.code ?? '', cause.message, cause))
     request.on('timeout', () => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no progress')))
     request.on('error', fail)
-    request.on('socket', (socket) => {
-      if (!socket.connecting) return
-      const slow = (): unknown => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no connection in time'))
-      const timer = setTimeout(slow, Math.min(CONNECT_TIMEOUT, idleTimeout))
-      socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(timer))
-      socket.once('close', () => clearTimeout(timer))
-    })
+    limitConnecting(request, name, url.protocol === 'https:' ? 'secureConnect' : 'connect', idleTimeout)
     request.on('response', (response) => {
       readAnswer(name, response).then(
         (answer) => {
@@ -188,6 +182,23 @@ function put(
       )
     })
     write(request, body).catch((error: Error) => request.destroy(error))
+  })
+}
+
+/**
+ * Gives a request up whose connection is not made in time. No listener stays on the socket: it lives on for the next
+ * requests, and would keep the first one, with all bytes of its part, in memory.
+ */
+function limitConnecting(request: http.ClientRequest, name: DataOperation, made: string, idleTimeout: number): void {
+  request.on('socket', (socket) => {
+    if (!socket.connecting) return
+    const slow = (): unknown => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no connection in time'))
+    const timer = setTimeout(slow, Math.min(CONNECT_TIMEOUT, idleTimeout))
+    const end = (): void => {
+      clearTimeout(timer)
+      socket.off(made, end).off('close', end)
+    }
+    socket.on(made, end).on('close', end)
   })
 }
 
