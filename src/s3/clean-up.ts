@@ -26,26 +26,32 @@ export async function deleteSlots(upload: S3Upload): Promise<boolean> {
 
 /**
  * Aborts the multipart uploads of this key that the record does not name, if there may be any.
+ * @param isLast nobody tries it again: without the right to list them, nothing more can be done
  * @returns whether nothing is left
  */
-export async function abortStrays(upload: S3Upload): Promise<boolean> {
+export async function abortStrays(upload: S3Upload, isLast = false): Promise<boolean> {
   const { length, uploadId } = upload.record
   // Who fits into the smallest part never had a multipart upload.
   const isSmall = uploadId === undefined && length !== undefined && length <= upload.context.limits.minPartSize
   const mayHaveStrays = upload.mayHaveStrays || upload.record.leftovers || (upload.inherited && !isSmall)
   if (!mayHaveStrays) return true
-  return isDone(upload, 'aborting multipart uploads that no record names', () => abortAllBut(upload, uploadId))
+  let mayList = true
+  const isClean = await isDone(upload, 'aborting multipart uploads that no record names', async () => {
+    mayList = await abortAllBut(upload, uploadId)
+  })
+  return isClean && (mayList || isLast)
 }
 
-async function abortAllBut(upload: S3Upload, kept: string | undefined): Promise<void> {
+/** @returns false if they may not be listed, now or at all */
+async function abortAllBut(upload: S3Upload, kept: string | undefined): Promise<boolean> {
   const { context, keys } = upload
-  try {
-    const { uploadIds } = await context.call('listMultipartUploads', { key: keys.object })
-    for (const uploadId of uploadIds) if (uploadId !== kept) await upload.abortMultipart(uploadId)
-  } catch (error) {
+  const listed = await context.call('listMultipartUploads', { key: keys.object }).catch((error) => {
     if (!means(error, 'denied', 'refused')) throw error
     sayOnce(context)
-  }
+  })
+  if (listed === undefined) return false
+  for (const uploadId of listed.uploadIds) if (uploadId !== kept) await upload.abortMultipart(uploadId)
+  return true
 }
 
 /** Once for each store. */
@@ -76,7 +82,7 @@ export async function removeLeftovers(upload: S3Upload): Promise<void> {
   if (upload.record.state !== 'complete' || !upload.record.leftovers) return
   // Who only looks has no lock, and there a commit could bring back the record of an upload that is being terminated.
   if (upload.lease === undefined && upload.context.provider.conditionalWrites === 'none') return
-  if ((await abortStrays(upload)) && (await deleteSlots(upload))) {
+  if ((await abortStrays(upload, true)) && (await deleteSlots(upload))) {
     await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
   }
 }
@@ -89,7 +95,7 @@ export async function removeAll(upload: S3Upload): Promise<void> {
   const { context, keys, record } = upload
   try {
     await upload.abortMultipart(record.uploadId)
-    if (!(await abortStrays(upload))) throw new Error('unfinished multipart uploads are left')
+    if (!(await abortStrays(upload, true))) throw new Error('unfinished multipart uploads are left')
     const finals = record.joined?.kind === 'partial' ? [keys.finals] : []
     await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot), ...finals] })
     await context.call('deleteObjects', { keys: [keys.record] })
