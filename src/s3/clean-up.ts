@@ -72,7 +72,7 @@ async function isDone({ context, record }: S3Upload, what: string, work: () => P
     await work()
     return true
   } catch (error) {
-    context.logger.warn({ upload: record.id, error: String(error) }, `${what} failed; it is tried again later`)
+    context.logger.warn({ upload: record.id, error: String(error) }, `${what} failed`)
     return false
   }
 }
@@ -85,6 +85,22 @@ export async function removeLeftovers(upload: S3Upload): Promise<void> {
   if ((await abortStrays(upload, true)) && (await deleteSlots(upload))) {
     await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
   }
+}
+
+/**
+ * For a writer that was overtaken. Bytes are stored before they are committed. If a termination or a completion came in
+ * between, it deleted what it found, and what this writer stored after that would stay for ever; at worst as an object
+ * that looks finished.
+ */
+export async function leaveNothingEnded(upload: S3Upload): Promise<void> {
+  const { context, keys } = upload
+  await isDone(upload, 'removing what an overtaken writer stored', async () => {
+    const state = (await upload.current())?.record.state ?? 'failed'
+    if (state === 'open') return
+    // No record names a slot once all bytes are committed as parts, or as the object.
+    const objects = state === 'failed' ? [keys.object] : []
+    await context.call('deleteObjects', { keys: [...objects, ...ALL_SLOTS.map(keys.slot)] })
+  })
 }
 
 /**

@@ -9,12 +9,12 @@ import type { AppendOptions, Body, ByteRange, ConcatOptions, UploadHandle } from
 import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
-import { abortStrays, removeAll } from './clean-up.js'
+import { abortStrays, leaveNothingEnded, removeAll } from './clean-up.js'
 import { complete } from './complete.js'
 import { join } from './concat/join.js'
 import { noteWaiting, readWaiting } from './concat/waiting.js'
 import type { S3Context } from './context.js'
-import { type Keys, SLOTS } from './keys.js'
+import type { Keys } from './keys.js'
 import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
@@ -116,13 +116,13 @@ export class S3Upload implements UploadHandle {
    * such a commit can only fail once another one has replaced the record that it was to replace.
    */
   async mayName(uploadId: string | undefined): Promise<boolean> {
-    const now = await this.#current()
+    const now = await this.current()
     if (now === undefined) return this.version === undefined
     return now.etag === this.version || now.record.uploadId === uploadId
   }
 
   /** @returns undefined if there is no record (any more) */
-  async #current(): Promise<Committed | undefined> {
+  async current(): Promise<Committed | undefined> {
     return readRecord(this.context, this.keys).catch((error) => {
       if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
       throw error
@@ -155,33 +155,9 @@ export class S3Upload implements UploadHandle {
       return await append(this, body, options)
     } catch (error) {
       const isOvertaken = error instanceof UploadError && OVERTAKEN.includes(error.code)
-      if (isOvertaken) await this.#leaveNothingEnded()
+      if (isOvertaken) await leaveNothingEnded(this)
       throw error
     }
-  }
-
-  /**
-   * Bytes are stored before they are committed. If a termination or a completion came in between, it deleted what it
-   * found, and what this writer stored after that would stay for ever; at worst as an object that looks finished.
-   */
-  async #leaveNothingEnded(): Promise<void> {
-    try {
-      const now = await this.#current()
-      if (now === undefined || now.record.state === 'failed') await this.#deleteBytes([this.keys.object])
-      // No record names a slot once all bytes are committed as parts, or as the object.
-      else if (now.record.state !== 'open') await this.#deleteBytes([])
-    } catch (error) {
-      const { id } = this.record
-      this.context.logger.warn(
-        { upload: id, error: String(error) },
-        'an upload that has ended may have left bytes behind',
-      )
-    }
-  }
-
-  async #deleteBytes(objects: string[]): Promise<void> {
-    const keys = [...objects, ...Array.from({ length: SLOTS }, (_, index) => this.keys.slot(index))]
-    await this.context.call('deleteObjects', { keys })
   }
 
   async finish(): Promise<void> {
