@@ -2,32 +2,24 @@
  * One writer per upload, also across processes: the file `<id>.lock` names its holder. Whoever else wants to write
  * leaves `<id>.yield` and waits; the holder sees that, ends its append, commits and lets go.
  *
- * Why two contenders cannot both take over a dead holder's lock: a lock is made by an exclusive creation, and after
- * that changed by nobody but its holder, as long as that lives. To replace the lock of a dead holder T one must first
- * hold the lock `<lock>.T`, made by the same rules (so a contender that dies in between is replaced in turn). Under it
- * one looks again: if the lock still names T, nobody else may touch it, and renaming `<lock>.T` onto it replaces it in
- * one step; if it does not, somebody else was faster, and one lets go and begins again.
+ * How the file is taken, and why two contenders cannot both take it over, is in lock-file.ts.
  *
  * A holder that was only silent may go on later, in the midst of a commit: the record that it wrote but did not put in
  * place is removed, and whoever holds the lock now is told that the files which it has open may still be written.
  * @module
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UploadError } from '../errors.js'
-import { codeOf, isMissing, type Paths, temporaryOf } from './files.js'
-import { type Holder, identity, lifeOf, WRITING } from './holder.js'
+import { codeOf, type Paths, temporaryOf } from './files.js'
+import { type Holder, identity, WRITING } from './holder.js'
+import { FENCE, look, persistently, remove, removeWith, type Taken, take } from './lock-file.js'
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const CONTENDER_INTERVAL = 50
 /** Milliseconds between two looks of a holder for somebody who waits; also how often it shows that it lives. */
 const HOLDER_INTERVAL = 250
-/** Milliseconds without a sign of life after which the holder's own bytes are no longer safe to write. */
-const FENCE = 30_000
-/** Milliseconds before a lock that could not be removed is tried again: the first time, and at most. */
-const FIRST_RETRY = 50
-const LAST_RETRY = 10_000
 
 export interface AcquireOptions {
   /** Milliseconds to wait for the holder. */
@@ -96,139 +88,6 @@ async function askToYield(paths: Paths): Promise<number> {
   } finally {
     await file.close()
   }
-}
-
-/** A lock file that is ours. */
-interface Taken {
-  file: FileHandle
-  /** What it says. */
-  holder: Holder
-}
-
-/** @returns undefined if the lock is not ours now */
-async function take(path: string, holder: Holder, now = Number.NEGATIVE_INFINITY): Promise<Taken | undefined> {
-  const created = await createExclusively(path, holder)
-  if (created) return created
-  const found = await look(path, now)
-  const life = found && (await lifeOf(found))
-  if (found === undefined || life === 'lives') return undefined
-  const guard = `${path}.${found.token}`
-  const taken = await take(guard, successorOf(found, life === 'silent', holder), now)
-  if (taken === undefined) return undefined
-  const began = performance.now()
-  const release = (): Promise<void> =>
-    persistently(async () => {
-      if (performance.now() - began > FENCE) await taken.file.truncate(0)
-      else {
-        if ((await look(guard, 0))?.token === holder.token) await remove(guard)
-        // The renaming may have been done though it failed.
-        if ((await look(path, 0))?.token === holder.token) await removeWith(path, taken.holder.replaced)
-      }
-      await taken.file.close()
-    })
-  try {
-    const again = await look(path, now)
-    if (again?.token === found.token && (await lifeOf(again)) !== 'lives') {
-      await rename(guard, path)
-      return taken
-    }
-  } catch (error) {
-    await release()
-    throw error
-  }
-  await release()
-  return undefined
-}
-
-const successorOf = (found: Found, wasSilent: boolean, holder: Holder): Holder => ({
-  ...holder,
-  replaced: [found.token, ...(found.replaced ?? []), ...(holder.replaced ?? [])],
-  mayBeWritten: wasSilent || found.mayBeWritten === true || holder.mayBeWritten === true,
-})
-
-/** Together with what the holders of these tokens did not put in the place of the record. */
-async function removeWith(lock: string, tokens: Iterable<string> = []): Promise<void> {
-  for (const token of tokens) await remove(temporaryOf(lock, token))
-  await remove(lock)
-}
-
-const remove = (path: string): Promise<void> => rm(path, { force: true })
-
-/**
- * A lock that names a process which lives is taken over by nobody, so one that cannot be removed now is removed later.
- */
-async function persistently(attempt: () => Promise<void>): Promise<void> {
-  const again = async (): Promise<void> => {
-    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LAST_RETRY)) {
-      await sleep(wait, undefined, { ref: false })
-      if (await attempt().then(isDone, isNotDone)) return
-    }
-  }
-  if (!(await attempt().then(isDone, isNotDone))) void again()
-}
-const isDone = (): boolean => true
-const isNotDone = (): boolean => false
-
-async function createExclusively(path: string, holder: Holder): Promise<Taken | undefined> {
-  const began = performance.now()
-  const file = await open(path, 'wx').catch((error) => {
-    if (codeOf(error) === 'EEXIST') return undefined
-    throw error
-  })
-  if (file === undefined) return undefined
-  // Nobody else may have it before WRITING is over; half of that leaves room for clocks that differ.
-  const isInTime = (): boolean => performance.now() - began < WRITING / 2
-  const giveUp = (): Promise<void> =>
-    persistently(async () => {
-      if (isInTime()) await remove(path)
-      // Somebody may be taking it over: it is given up through the open file, since the name may be theirs by now.
-      else await file.truncate(0)
-      await file.close()
-    })
-  try {
-    await file.writeFile(JSON.stringify(holder))
-    if (isInTime()) return { file, holder }
-  } catch (error) {
-    // A full disk takes the name and not the text.
-    await giveUp()
-    throw error
-  }
-  await giveUp()
-  return undefined
-}
-
-interface Found extends Partial<Holder> {
-  token: string
-  /** Milliseconds since the last sign of life, by the clock that dates the files. */
-  age: number
-}
-
-/**
- * What the lock says at this time. Without a readable holder (just being written, or lost in a power failure) its
- * token is fixed.
- */
-async function look(path: string, now: number): Promise<Found | undefined> {
-  const file = await open(path, 'r').catch((error) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
-  try {
-    // Both of the one file that is open: the name may mean another one by now.
-    return file && { ...parse(await file.readFile('utf8')), age: now - (await file.stat()).mtimeMs }
-  } finally {
-    await file?.close()
-  }
-}
-
-function parse(text: string): Partial<Holder> & { token: string } {
-  try {
-    const holder = JSON.parse(text) as Holder
-    // The token becomes part of a path.
-    if (/^[0-9a-f]{32}$/.test(holder.token)) return holder
-  } catch {
-    // Falls through to what an unreadable lock is.
-  }
-  return { token: 'unreadable' }
 }
 
 /** A lock that is held. */
@@ -329,7 +188,7 @@ export class Lock {
     // Without a timer it was never shown that the holder lives; it held the lock for a moment.
     const lastSign = this.#timer === undefined ? performance.now() : this.#lastSign
     await persistently(async () => {
-      // Somebody may be taking it over just now: not by name, see createExclusively.
+      // Somebody may be taking it over just now: not by name, see lock-file.ts.
       if (performance.now() - lastSign > FENCE) await this.#file.truncate(0)
       else if (await this.#isHeld()) await removeWith(this.#paths.lock, this.#litterers)
       await this.#file.close()
