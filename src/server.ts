@@ -6,14 +6,16 @@
 import { asUploadError, UploadError } from './errors.js'
 import { type CorsOptions, corsFields, corsOf } from './http/cors.js'
 import type { Exchange, Serve } from './http/exchange.js'
+import { type InterimResponses, mayInform } from './http/interim.js'
 import { type LocationOptions, locationOf } from './http/location.js'
 import type { Codec, RenderContext } from './protocol/codec.js'
+import { reprDigestFields } from './protocol/digests.js'
 import { planDownload } from './protocol/download.js'
 import type { RequestHead, ResponseHead } from './protocol/message.js'
-import { codecFor } from './protocol/select.js'
+import { codecFor, type SelectOptions } from './protocol/select.js'
 import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
-import type { Outcome } from './upload/command.js'
+import type { Outcome, Report } from './upload/command.js'
 import { Uploads } from './upload/uploads.js'
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
@@ -67,6 +69,17 @@ export interface ServerOptions {
   idleTimeout?: number | undefined
   /** Bytes of Upload-Metadata. Default: 8 KiB. */
   maxMetadataSize?: number | undefined
+  /**
+   * Speaks the IETF draft "Resumable Uploads for HTTP" beside tus, in its interop versions 3 to 9 (docs/rufh.md).
+   * `unversioned`: also in full with clients that name no version, as those of the future standard will not. Default: true.
+   */
+  rufh?: boolean | { unversioned?: boolean | undefined } | undefined
+  /**
+   * Whether clients of the draft are told by 104 (Upload Resumption Supported) where their upload is, before it ends: some
+   * of them resume nothing without it, and some proxies take it for the final answer. `auto`: unless a field of the request
+   * shows a proxy. Default: 'auto'.
+   */
+  interimResponses?: InterimResponses | undefined
   logger?: Logger | undefined
 }
 
@@ -134,6 +147,8 @@ class Server {
   readonly #logger: Logger
   readonly #idleTimeout: number
   readonly #maxMetadataSize: number
+  readonly #protocols: SelectOptions
+  readonly #interim: (head: RequestHead) => boolean
 
   constructor(options: ServerOptions, uploads: Uploads, maxSize: number) {
     this.#uploads = uploads
@@ -145,13 +160,16 @@ class Server {
     this.#logger = options.logger ?? silent
     this.#idleTimeout = options.idleTimeout ?? 60_000
     this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
+    const { rufh = true } = options
+    this.#protocols = { rufh: rufh !== false, unversioned: typeof rufh === 'object' && rufh.unversioned === true }
+    this.#interim = mayInform(options.interimResponses ?? 'auto')
   }
 
   /** One request, from its head to its answer. Everything that can go wrong below ends in this catch. */
   async serve(exchange: Exchange): Promise<void> {
     const { head } = exchange
     const started = performance.now()
-    const codec = codecFor(head)
+    const codec = codecFor(head, this.#protocols)
     const context = this.#context(head)
     let answer: { head: ResponseHead; content?: AsyncIterable<Uint8Array> }
     try {
@@ -160,7 +178,10 @@ class Server {
         maxMetadataSize: this.#maxMetadataSize,
         idOfUrl: (url) => this.#location.idOfUrl(url, head),
       })
-      const outcome = await this.#uploads.run(command, (limit) => exchange.body(limit, this.#idleTimeout))
+      const outcome = await this.#uploads.run(command, {
+        takeBody: (limit) => exchange.body(limit, this.#idleTimeout),
+        report: this.#reporter(exchange, codec, context),
+      })
       answer = await this.#answer(codec, context, head, outcome)
     } catch (error) {
       answer = { head: this.#failure(codec, context, head, error) }
@@ -171,9 +192,18 @@ class Server {
     this.#logger.debug({ method: head.method, target: head.target, status: answer.head.status, duration }, 'request')
   }
 
+  /** Tells the client how its request goes on, where the protocol and the connection can. */
+  #reporter(exchange: Exchange, codec: Codec, context: RenderContext): ((report: Report) => void) | undefined {
+    if (!codec.renderReport || !this.#interim(exchange.head)) return undefined
+    return (report) => {
+      const head = codec.renderReport?.(report, context)
+      if (head) exchange.inform(head)
+    }
+  }
+
   #context(head: RequestHead): RenderContext {
     const maxSize = Number.isFinite(this.#maxSize) ? this.#maxSize : undefined
-    return { locate: (id) => this.#location.locate(id, head), extensions: this.#extensions, maxSize }
+    return { locate: (id) => this.#location.locate(id, head), extensions: this.#extensions, maxSize, now: Date.now() }
   }
 
   async #answer(
@@ -189,6 +219,7 @@ class Server {
       etag: info.etag,
       modifiedAt: info.completedAt,
       metadata: info.metadata,
+      described: reprDigestFields(info),
     })
     if (!plan.sendsContent) return { head: plan.head }
     return { head: plan.head, content: await outcome.read(plan.range) }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type FileHandle, rm } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData, type Paths } from './files.js'
@@ -97,6 +98,8 @@ class Append {
   #gatheredBytes = 0
   /** The bytes of the upload that are in the file. */
   #written: number
+  /** CRC32 of those. */
+  #crc32: number | undefined
   /** Writes and commits follow one another. */
   #queue: Promise<void> = Promise.resolve()
   #lastCommit = performance.now()
@@ -111,6 +114,7 @@ class Append {
     this.#body = body
     this.#options = options
     this.#written = upload.record.offset
+    this.#crc32 = upload.record.crc32
   }
 
   async take(chunk: Uint8Array): Promise<void> {
@@ -164,6 +168,7 @@ class Append {
       this.#lock.mayWrite()
       const { bytesWritten } = await this.#file.writev(rest, this.#written)
       this.#written += bytesWritten
+      this.#crc32 = extended(this.#crc32, rest, bytesWritten)
       rest = after(rest, bytesWritten)
     }
   }
@@ -178,26 +183,35 @@ class Append {
 
   async #conclude(): Promise<void> {
     if (!this.#mayCommit()) return
-    const { length, offset } = this.#upload.record
-    const isDeclaredDone = this.#options.completes === true && this.#body.ended === 'end'
-    if (this.#written === length || (length === undefined && isDeclaredDone)) {
+    const { offset } = this.#upload.record
+    if (this.#isComplete()) {
       const { size } = await this.#file.stat()
       if (size !== this.#written) throw corrupt(`the file has ${size} bytes, not the ${this.#written} that came`)
+      const record = { ...this.#upload.record, offset: this.#written }
+      await this.#options.beforeComplete?.(() => this.#upload.content(record))
       await this.#commit({ length: this.#written, ...this.#upload.completion() }, true)
     } else if (this.#written > offset || this.#upload.isNew) {
       await this.#commit({})
     }
   }
 
+  #isComplete(): boolean {
+    const { completes = 'at-length' } = this.#options
+    const { length } = this.#upload.record
+    if (completes !== 'yes') return completes === 'at-length' && this.#written === length
+    return this.#body.ended === 'end' && (length === undefined || this.#written === length)
+  }
+
   async #commit(changes: Partial<DiskRecord>, finishes = false): Promise<void> {
     const { fsync } = this.#upload.context
     const written = this.#written
+    const sum = this.#crc32
     if (fsync === 'commit' || (fsync === 'finish' && finishes)) {
       this.#isDoubtful = true
       await this.#upload.sync(this.#file, this.#lock)
       this.#isDoubtful = false
     }
-    await this.#upload.commit(this.#lock, { offset: written, ...changes })
+    await this.#upload.commit(this.#lock, { offset: written, crc32: sum, ...changes })
     this.#lastCommit = performance.now()
     this.#options.onCommit?.(written)
   }
@@ -208,6 +222,18 @@ class Append {
     if (isLost || this.#isDoubtful || this.#written <= this.#upload.record.offset) return
     await this.#commit({}).catch(() => undefined)
   }
+}
+
+/** The CRC32 after so many bytes of the chunks more. */
+function extended(sum: number | undefined, chunks: readonly Uint8Array[], bytes: number): number | undefined {
+  if (sum === undefined) return undefined
+  let [crc, left] = [sum, bytes]
+  for (let index = 0; left > 0; index++) {
+    const chunk = chunks[index]!
+    crc = crc32(chunk.byteLength > left ? chunk.subarray(0, left) : chunk, crc)
+    left -= chunk.byteLength
+  }
+  return crc
 }
 
 /** What remains of the chunks after so many bytes. */

@@ -7,6 +7,7 @@ import { constants } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
+import { combineCrc32 } from '../store/crc32.js'
 import type { UploadInfo } from '../store/info.js'
 import { truncateTo } from './append.js'
 import { isMissing, syncFolder, temporaryOf } from './files.js'
@@ -14,14 +15,19 @@ import { corrupt } from './load.js'
 import type { Lock } from './lock.js'
 import type { DiskUpload } from './upload.js'
 
+export interface Joined {
+  length: number
+  crc32: number | undefined
+}
+
 /** Bytes that are read and written at once. */
 const CHUNK = 1024 * 1024
 
 /**
- * @returns how many bytes the final upload has
+ * @returns how many bytes the final upload has, and their CRC32 if those of the sources are known
  * @throws UploadError ERR_CONFLICT if a source is no longer there · ERR_STORE_CORRUPT · ERR_MAX_SIZE_EXCEEDED
  */
-export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly UploadInfo[]): Promise<number> {
+export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly UploadInfo[]): Promise<Joined> {
   const { context, paths } = upload
   const total = sources.reduce((sum, { offset }) => sum + offset, 0)
   if (total > (context.maxObjectSize ?? Number.POSITIVE_INFINITY)) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
@@ -42,7 +48,8 @@ export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly
     throw error
   }
   if (context.fsync !== 'never') await syncFolder(dirname(paths.data))
-  return total
+  const crc32 = sources.reduce((crc: number | undefined, source) => combineCrc32(crc, source.crc32, source.offset), 0)
+  return { length: total, crc32 }
 }
 
 /** The system copies a whole file without this process, and on some file systems without writing its bytes again. */

@@ -11,7 +11,7 @@ import {
   type Joined,
   joinedOf,
 } from '../store/file-info.js'
-import type { UploadInfo, UploadState } from '../store/info.js'
+import type { Digests, UploadInfo, UploadState } from '../store/info.js'
 
 const VERSION = 1
 
@@ -31,6 +31,10 @@ export interface DiskRecord {
   completedAt: number | undefined
   /** A partial upload, or the final one of some. */
   joined?: Joined | undefined
+  /** What the client says of the whole content. */
+  digests?: Digests | undefined
+  /** CRC32 of the committed bytes; undefined if another server stored some of them. */
+  crc32?: number | undefined
 }
 
 export interface DecodedRecord {
@@ -101,11 +105,12 @@ const isMetadata = (value: unknown): boolean =>
 export const isWhole = ({ length, offset }: DiskRecord): boolean => length === offset
 
 export function infoOf(record: DiskRecord, storage: Record<string, string>): UploadInfo {
-  const { commit, joined, ...known } = record
+  const { commit, joined, crc32, ...known } = record
   const concat = concatOf(joined)
   return {
     ...known,
     ...(concat ? { concat } : {}),
+    crc32: record.state === 'complete' ? crc32 : undefined,
     etag: record.state === 'complete' ? `"${commit}"` : undefined,
     storage,
   }

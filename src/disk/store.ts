@@ -110,5 +110,6 @@ function newRecord({ concat, ...upload }: NewUpload, now: number): DiskRecord {
     failure: undefined,
     createdAt: now,
     completedAt: undefined,
+    crc32: 0,
   }
 }

@@ -9,7 +9,7 @@ import { appendFile, copyFile, type FileHandle, open, readFile, rename, rm } fro
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
-import type { AppendOptions, Body, ByteRange, ConcatOptions, UploadHandle } from '../store/store.js'
+import type { AppendOptions, Body, ByteRange, FinishOptions, UploadHandle } from '../store/store.js'
 import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
 import { joinInto } from './concat.js'
 import {
@@ -106,7 +106,7 @@ export class DiskUpload implements UploadHandle {
     return this.#record.offset
   }
 
-  async finish(): Promise<void> {
+  async finish({ beforeComplete }: FinishOptions = {}): Promise<void> {
     const { state } = this.#record
     if (state === 'complete') return
     if (state === 'failed') throw this.#gone()
@@ -120,20 +120,21 @@ export class DiskUpload implements UploadHandle {
       } finally {
         await file.close()
       }
+      await beforeComplete?.(() => this.content(this.#record))
       await this.commit(lock, this.completion())
     })
   }
 
   /** `completing` is committed when all bytes are in the file. Before that, whoever comes after a crash copies anew. */
-  async concat(sources: readonly UploadInfo[], { beforeComplete }: ConcatOptions = {}): Promise<void> {
+  async concat(sources: readonly UploadInfo[], { beforeComplete }: FinishOptions = {}): Promise<void> {
     if (this.#record.state === 'complete') return
     if (this.#record.state === 'failed') throw this.#gone()
     await this.#exclusively(undefined, async (lock) => {
       if (this.#record.state === 'open') {
-        const length = await joinInto(this, lock, sources)
-        await this.commit(lock, { state: 'completing', offset: length, length })
+        const { length, crc32 } = await joinInto(this, lock, sources)
+        await this.commit(lock, { state: 'completing', offset: length, length, crc32 })
       }
-      await beforeComplete?.()
+      await beforeComplete?.(() => this.content(this.#record))
       await this.commit(lock, this.completion())
     })
   }
@@ -171,7 +172,12 @@ export class DiskUpload implements UploadHandle {
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     if (this.#record.state === 'failed') throw this.#gone()
     if (this.#record.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    return contentOf(this.paths, this.#record, range)
+    return this.content(this.#record, range)
+  }
+
+  /** The bytes of the file, if it has as many as this record says. */
+  content(record: DiskRecord, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    return contentOf(this.paths, record, range)
   }
 
   async declareLength(length: number): Promise<void> {

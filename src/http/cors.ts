@@ -41,6 +41,7 @@ const ALLOWED = [
   ...['Authorization', 'Origin', 'X-Requested-With', 'X-Request-ID', 'X-HTTP-Method-Override', 'Content-Type'],
   ...['Upload-Length', 'Upload-Offset', 'Tus-Resumable', 'Upload-Metadata', 'Upload-Defer-Length', 'Upload-Concat'],
   ...['Upload-Checksum', 'Upload-Incomplete', 'Upload-Complete', 'Upload-Draft-Interop-Version'],
+  ...['Content-Disposition', 'Content-Digest', 'Repr-Digest', 'Want-Repr-Digest'],
   ...['Range', 'If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since', 'If-Range'],
 ]
 
@@ -48,7 +49,7 @@ const EXPOSED = [
   ...['Upload-Offset', 'Location', 'Upload-Length', 'Tus-Version', 'Tus-Resumable', 'Tus-Max-Size', 'Tus-Extension'],
   ...['Upload-Metadata', 'Upload-Defer-Length', 'Upload-Concat', 'Upload-Expires', 'Upload-Limit', 'Retry-After'],
   ...['Upload-Incomplete', 'Upload-Complete', 'Upload-Draft-Interop-Version', 'Tus-Checksum-Algorithm'],
-  ...['Content-Disposition', 'Content-Length', 'Content-Range', 'Accept-Ranges', 'ETag'],
+  ...['Content-Disposition', 'Content-Length', 'Content-Range', 'Accept-Ranges', 'ETag', 'Repr-Digest'],
 ]
 
 /** @throws UploadError ERR_INVALID_OPTIONS */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { UploadError } from '../errors.js'
-import type { Command, Outcome } from '../upload/command.js'
+import type { Command, Outcome, Report } from '../upload/command.js'
 import type { RequestHead, ResponseHead } from './message.js'
 
 export interface ParseOptions {
@@ -26,6 +26,8 @@ export interface RenderContext {
   extensions: readonly string[]
   /** Bytes; undefined for no limit. */
   maxSize: number | undefined
+  /** Milliseconds since the epoch. */
+  now: number
 }
 
 /** Content is answered by protocol/download.ts, in every protocol alike. */
@@ -35,5 +37,7 @@ export interface Codec {
   /** @throws UploadError for whatever the protocol refuses */
   parse(head: RequestHead, options: ParseOptions): Command
   render(outcome: Rendered, context: RenderContext): ResponseHead
+  /** An interim answer; undefined for what the protocol does not tell. Absent where it has none. */
+  renderReport?(report: Report, context: RenderContext): ResponseHead | undefined
   renderFailure(error: UploadError, head: RequestHead, context: RenderContext): ResponseHead
 }

@@ -15,6 +15,8 @@ export interface Downloadable extends Validators {
   /** Bytes. */
   size: number
   metadata: Metadata
+  /** Fields that describe the content beyond its type and name, such as Repr-Digest. */
+  described?: Record<string, string> | undefined
 }
 
 export interface DownloadPlan {
@@ -37,7 +39,7 @@ export function planDownload(request: RequestHead, content: Downloadable): Downl
     return refusal(416, unsatisfied, 'The content ends before this range.')
   }
   const length = range ? range.last - range.first + 1 : content.size
-  const described = { ...fields, ...describe(content.metadata), 'Content-Length': String(length) }
+  const described = { ...fields, ...content.described, ...describe(content.metadata), 'Content-Length': String(length) }
   if (!range) return { head: { status: 200, fields: described }, sendsContent: length > 0 }
   const partial = { ...described, 'Content-Range': `bytes ${range.first}-${range.last}/${content.size}` }
   return { head: { status: 206, fields: partial }, range, sendsContent: true }

@@ -3,6 +3,8 @@
  * means. Nothing here guesses.
  * @module
  */
+import { UploadError } from '../errors.js'
+import type { Fields } from './message.js'
 
 /**
  * A non-negative integer in ASCII digits, at most Number.MAX_SAFE_INTEGER. A field that was sent twice (`1, 1`), a
@@ -12,6 +14,17 @@ export function parseInteger(field: string | undefined): number | undefined {
   if (field === undefined || !/^[0-9]+$/.test(field)) return undefined
   const value = Number(field)
   return Number.isSafeInteger(value) ? value : undefined
+}
+
+/** Transfer-Encoding overrides Content-Length (RFC 9112, 6.3). @throws UploadError ERR_INVALID_REQUEST */
+export function parseBodyLength(fields: Fields): number | undefined {
+  const field = fields['content-length']
+  if (field === undefined || fields['transfer-encoding'] !== undefined) return undefined
+  const length = parseInteger(field)
+  if (length === undefined) {
+    throw new UploadError('ERR_INVALID_REQUEST', { message: 'Content-Length must be one non-negative integer.' })
+  }
+  return length
 }
 
 /** The bytes of canonical Base64 with its padding (RFC 4648, 4); undefined for anything else. */

@@ -120,7 +120,8 @@ class Append {
     await this.#held.piece.add(bytes)
     this.#received += bytes.length
     // The last part is the end's business: it may be the whole upload.
-    if (bytes.length === room && !this.#isLast()) await this.#sendPart()
+    const isLast = this.#isLast() && this.#options.completes !== 'no'
+    if (bytes.length === room && !isLast) await this.#sendPart()
     return chunk.subarray(bytes.length)
   }
 
@@ -144,7 +145,10 @@ class Append {
   }
 
   #isComplete(): boolean {
-    return this.#isLast() || (this.#options.completes === true && this.#body.ended === 'end' && !this.#isCut)
+    const { completes = 'at-length' } = this.#options
+    if (completes !== 'yes') return completes === 'at-length' && this.#isLast()
+    const isWhole = this.#body.ended === 'end' && !this.#isCut
+    return isWhole && (this.#upload.record.length === undefined || this.#isLast())
   }
 
   /** @returns false if there was none before somebody asked this append to end */
@@ -161,7 +165,7 @@ class Append {
     const { length } = this.#upload.record
     const reaches = length !== undefined && this.#start + this.#received + coming >= length
     const fills = tailLength(tail) + coming >= this.#partSize
-    return fills || reaches || this.#options.completes === true || tail.length >= SLOTS - 1
+    return fills || reaches || this.#options.completes === 'yes' || tail.length >= SLOTS - 1
   }
 
   /** Sends what is held as the next part; the following bytes begin a new piece. */
@@ -267,7 +271,7 @@ class Append {
     await this.#held.loadTail()
     const length = this.#start + this.#received
     if (!this.#multipart.exists && this.#held.length === length) {
-      if (await putWhole(this.#upload, this.#held.payload(), this.#partSize)) {
+      if (await putWhole(this.#upload, this.#held.payload(), this.#partSize, this.#options)) {
         this.#options.onCommit?.(this.#upload.record.offset)
         return
       }
@@ -279,7 +283,7 @@ class Append {
       if (this.#failure !== undefined) return
     }
     await this.#commit({ length, state: 'completing', ...(await replacedBy(this.#upload)) })
-    await complete(this.#upload)
+    await complete(this.#upload, this.#options)
   }
 
   /** Somebody waits for this append to end: S3 gets a moment for what is on its way. */

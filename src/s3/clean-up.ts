@@ -104,18 +104,25 @@ export async function leaveNothingEnded(upload: S3Upload): Promise<void> {
 }
 
 /**
- * Removes all bytes of an upload that was terminated; the record goes last, so that whoever repeats it knows what to do.
+ * Removes all bytes of an upload that has failed or was terminated.
  * @throws UploadError ERR_STORE_UNAVAILABLE
  */
-export async function removeAll(upload: S3Upload): Promise<void> {
+export async function removeBytes(upload: S3Upload): Promise<void> {
   const { context, keys, record } = upload
   try {
     await upload.abortMultipart(record.uploadId)
     if (!(await abortStrays(upload, true))) throw new Error('unfinished multipart uploads are left')
     const finals = record.joined?.kind === 'partial' ? [keys.finals] : []
     await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot), ...finals] })
-    await context.call('deleteObjects', { keys: [keys.record] })
   } catch (error) {
     throw asStoreFailure(error)
   }
+}
+
+/** The record goes last, so that whoever repeats it knows what to do. @throws UploadError ERR_STORE_UNAVAILABLE */
+export async function removeAll(upload: S3Upload): Promise<void> {
+  await removeBytes(upload)
+  await upload.context.call('deleteObjects', { keys: [upload.keys.record] }).catch((error) => {
+    throw asStoreFailure(error)
+  })
 }

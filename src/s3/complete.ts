@@ -4,6 +4,7 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import type { FinishOptions } from '../store/store.js'
 import type { ListedPart, Payload } from './call/call.js'
 import { asStoreFailure, isServerError, means, S3Fault } from './call/faults.js'
 import { abortStrays, deleteSlots } from './clean-up.js'
@@ -20,20 +21,25 @@ import type { S3Upload } from './upload.js'
  *   way of a multipart upload, whose completion names exactly the bytes that were committed
  * @throws UploadError
  */
-export async function putWhole(upload: S3Upload, body: Payload, partSize: number): Promise<boolean> {
+export async function putWhole(
+  upload: S3Upload,
+  body: Payload,
+  partSize: number,
+  options: FinishOptions,
+): Promise<boolean> {
   const token = newNonce()
   const etag = await putObject(upload, body, token)
   if (etag === undefined) return false
   const whole = { etag, token, offset: body.length, length: body.length, crc32: body.crc32, tail: [], partSize }
   const { now } = upload.context
   const hasSlots = upload.inherited || upload.record.slots.some((etag) => etag !== null)
-  if (!hasSlots && !upload.mayHaveStrays) {
+  if (!hasSlots && !upload.mayHaveStrays && !options.beforeComplete) {
     await upload.commit({ ...whole, state: 'complete', completedAt: now() })
     return true
   }
   // What is left behind goes once no record can name it any more, and before the last commit, so that none is forgotten.
   await upload.commit({ ...whole, state: 'completing' })
-  await complete(upload)
+  await complete(upload, options)
   return true
 }
 
@@ -57,19 +63,15 @@ export async function replacedBy({ context, keys, record }: S3Upload): Promise<P
   return { replaces: (await headObject(context.call, keys.object, record.offset))?.etag ?? null }
 }
 
-/**
- * Drives a `completing` upload to `complete`.
- * @param beforeCommit called when the object is there
- * @throws UploadError
- */
-export async function complete(upload: S3Upload, beforeCommit?: () => Promise<void>): Promise<void> {
+/** Drives a `completing` upload to `complete`. @throws UploadError */
+export async function complete(upload: S3Upload, { beforeComplete }: FinishOptions = {}): Promise<void> {
   // Before the object is made: a server was seen that removes the object of a key whose multipart upload is aborted.
   const hasStrays = !(await abortStrays(upload))
   const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
   if (etag === undefined) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error('nothing to complete') })
   const hasSlots = !(await deleteSlots(upload))
   const leftovers = hasStrays || hasSlots || undefined
-  await beforeCommit?.()
+  await beforeComplete?.(() => upload.content(etag))
   try {
     await upload.commit({ state: 'complete', etag, completedAt: upload.context.now(), leftovers })
   } catch (error) {

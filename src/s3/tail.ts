@@ -6,13 +6,13 @@
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
+import { combineCrc32 } from '../store/crc32.js'
 import type { Call, Payload } from './call/call.js'
 import { asStoreFailure, means, S3Fault } from './call/faults.js'
 import type { Keys } from './keys.js'
 import { headObject } from './look.js'
 import { TOKEN_MARK } from './object-head.js'
 import type { Bytes } from './parts/bytes.js'
-import { combineCrc32 } from './parts/crc.js'
 import type { Segment } from './record/record.js'
 
 /**

@@ -5,13 +5,14 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo, UploadState } from '../store/info.js'
 import type { WriteLease } from '../store/locker.js'
-import type { AppendOptions, Body, ByteRange, ConcatOptions, UploadHandle } from '../store/store.js'
+import type { AppendOptions, Body, ByteRange, FinishOptions, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
-import { abortStrays, leaveNothingEnded, removeAll } from './clean-up.js'
+import { leaveNothingEnded, removeAll, removeBytes } from './clean-up.js'
 import { complete } from './complete.js'
 import { join } from './concat/join.js'
+import type { Source } from './concat/source.js'
 import { noteWaiting, readWaiting } from './concat/waiting.js'
 import type { S3Context } from './context.js'
 import type { Keys } from './keys.js'
@@ -160,19 +161,19 @@ export class S3Upload implements UploadHandle {
     }
   }
 
-  async finish(): Promise<void> {
+  async finish(options: FinishOptions = {}): Promise<void> {
     const { state, length, offset, joined } = this.record
     if (state === 'complete') return
     if (state === 'failed') throw this.#gone()
-    if (state === 'completing') return complete(this)
+    if (state === 'completing') return complete(this, options)
     if (length !== offset || joined?.kind === 'final') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    await this.#append(NOTHING, { completes: true })
+    await this.#append(NOTHING, { ...options, completes: 'yes' })
   }
 
-  async concat(sources: readonly UploadInfo[], options: ConcatOptions = {}): Promise<void> {
+  async concat(sources: readonly UploadInfo[], options: FinishOptions = {}): Promise<void> {
     if (this.record.state === 'failed') throw this.#gone()
-    const objects = sources.map(({ storage, etag, offset }) => ({ key: storage.Key!, etag: etag!, size: offset }))
-    await join(this, objects, options.beforeComplete)
+    const objects = sources.map(sourceOf)
+    await join(this, objects, options)
     // Another process may have ended it meanwhile.
     if ((this.record.state as UploadState) === 'failed') throw this.#gone()
   }
@@ -180,10 +181,7 @@ export class S3Upload implements UploadHandle {
   /** `failed` is committed first, so that no other node goes on with it. */
   async fail(failure: string): Promise<void> {
     if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure })
-    await this.abortMultipart(this.record.uploadId).catch((error) => {
-      throw asStoreFailure(error)
-    })
-    await abortStrays(this)
+    await removeBytes(this)
   }
 
   noteFinal(finalId: string): Promise<void> {
@@ -197,7 +195,11 @@ export class S3Upload implements UploadHandle {
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     if (this.record.state === 'failed') throw this.#gone()
     if (this.record.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    const { etag } = this.record
+    return this.content(this.record.etag!, range)
+  }
+
+  /** The bytes of the object, if it has this ETag. @throws UploadError */
+  async content(etag: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     try {
       const header = range && `bytes=${range.first}-${range.last}`
       return (await this.context.call('getObject', { key: this.keys.object, range: header, ifMatch: etag })).body
@@ -288,6 +290,13 @@ export class S3Upload implements UploadHandle {
     return new UploadError('ERR_UPLOAD_GONE', { cause, ...(failure ? { message: failure } : {}) })
   }
 }
+
+const sourceOf = ({ storage, etag, offset, crc32 }: UploadInfo): Source => ({
+  key: storage.Key!,
+  etag: etag!,
+  size: offset,
+  crc32,
+})
 
 /** A body of no bytes: for finishing what has them all. */
 const NOTHING: Body = {

@@ -19,6 +19,11 @@ export type UploadState = 'open' | 'completing' | 'complete' | 'failed'
  */
 export type Concat = { kind: 'partial' } | { kind: 'final'; partials: readonly string[]; field: string | undefined }
 
+/**
+ * Digests of the whole content in Base64, by their names in Repr-Digest (RFC 9530).
+ */
+export type Digests = Readonly<Partial<Record<'sha-256' | 'sha-512', string>>>
+
 /** What a creation fixes. */
 export interface NewUpload {
   /** Validated ID; names the object. */
@@ -30,6 +35,8 @@ export interface NewUpload {
   metadataField: string | undefined
   /** Undefined for an upload that concatenation has nothing to do with. */
   concat?: Concat | undefined
+  /** What the client says of the whole content. An upload that is complete has been found to have these. */
+  digests?: Digests | undefined
 }
 
 /** One upload as its committed record tells it. */
@@ -50,6 +57,8 @@ export interface UploadInfo extends NewUpload {
   expiresAt?: number | undefined
   /** Strong entity tag of the finished content, with its quotes, once `complete`. */
   etag: string | undefined
+  /** CRC32 of the whole content, once `complete`; undefined if it is not known (another server stored some of it). */
+  crc32?: number | undefined
   /** Where the bytes are, for hooks and logs (tusd's `Storage`): type, bucket and key, or path. */
   storage: Record<string, string>
 }

@@ -34,11 +34,27 @@ export interface ByteRange {
   last: number
 }
 
-export interface AppendOptions {
+/**
+ * Which body completes the upload. `at-length`: one that brings its last byte, as in tus. `yes` and `no`: the request says
+ * so, as in the IETF draft ("length and offset values do not determine whether an upload is complete").
+ */
+export type Completion = 'at-length' | 'yes' | 'no'
+
+export interface FinishOptions {
   /**
-   * The body completes the upload if it is given whole (Body.ended is 'end'). Without it, only reaching `length` does.
+   * Called when the object is there, and before the record says so: a crash in between has it called again. What it
+   * throws fails the completion, which then is still to be done, or to be given up (`fail`).
+   * @param read gives the content
    */
-  completes?: boolean
+  beforeComplete?: (read: () => Promise<AsyncIterable<Uint8Array>>) => Promise<void>
+}
+
+export interface AppendOptions extends FinishOptions {
+  /**
+   * With `yes`, the body completes the upload if it is given whole (Body.ended is 'end') and ends where the length is, if
+   * one is known. With `no`, it never does: the upload may then have all its bytes and be `open`. Default: `at-length`.
+   */
+  completes?: Completion
   /**
    * Called once when the whole body came, before anything of it is committed: what it throws fails the append. With it,
    * nothing is committed before, and nothing at all unless the whole body came; not even the record of an upload whose
@@ -60,7 +76,7 @@ export interface UploadHandle {
   readonly info: UploadInfo
   /**
    * Stores the bytes of `body` from `offset`, which must equal `info.offset`, and commits them. Ends normally however
-   * the body ends. If the append reaches the length (or `completes`) it may finish the upload too.
+   * the body ends. If it `completes` the upload, it may finish it too.
    * @returns the committed offset, at most `offset` plus the bytes that `body` gave; every byte before it survives a
    *   crash of this process.
    * @throws UploadError ERR_MISMATCHED_OFFSET · ERR_CONFLICT (another process committed meanwhile) · ERR_UPLOAD_GONE ·
@@ -72,7 +88,7 @@ export interface UploadHandle {
    * after a crash, and a no-op for a complete upload.
    * @throws UploadError ERR_INCOMPLETE_UPLOAD if bytes are missing · ERR_STORE_UNAVAILABLE · ERR_UPLOAD_GONE
    */
-  finish(): Promise<void>
+  finish(options?: FinishOptions): Promise<void>
   /**
    * The content of a complete upload, or a range of it (already checked against the length).
    * @throws UploadError ERR_INCOMPLETE_UPLOAD · ERR_STORE_CORRUPT if the object is not the one that was completed
@@ -90,11 +106,12 @@ export interface UploadHandle {
    * @throws UploadError ERR_CONFLICT if a source is no longer there · ERR_INVALID_CONCAT · ERR_MAX_SIZE_EXCEEDED if the
    *   store cannot join them · ERR_STORE_UNAVAILABLE · ERR_UPLOAD_GONE
    */
-  concat?(sources: readonly UploadInfo[], options?: ConcatOptions): Promise<void>
+  concat?(sources: readonly UploadInfo[], options?: FinishOptions): Promise<void>
   /**
-   * Ends a final upload that can never be complete: `failed`, for this reason. Its record stays. Present with `concat`.
+   * Ends an upload that can never be complete: `failed`, for this reason, which clients are told. Its bytes are removed;
+   * its record stays.
    */
-  fail?(reason: string): Promise<void>
+  fail(reason: string): Promise<void>
   /**
    * Of a partial upload: remembers that a final one waits for it, without disturbing whoever writes it. Present with
    * `concat`; it only hastens things, so it may forget.
@@ -102,14 +119,6 @@ export interface UploadHandle {
   noteFinal?(finalId: string): Promise<void>
   /** Of a partial upload: the final ones that were noted. */
   finals?(): Promise<string[]>
-}
-
-export interface ConcatOptions {
-  /**
-   * Called when the object is there, and before the record says so: a crash in between has it called again. What it
-   * throws fails the concatenation.
-   */
-  beforeComplete?: () => Promise<void>
 }
 
 export interface CreateOptions {

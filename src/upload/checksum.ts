@@ -34,7 +34,15 @@ function digestOf({ algorithm }: Checksum): Digest {
 /** @returns the body, and what throws ERR_CHECKSUM_MISMATCH once it was read unless it has the checksum */
 export function verified(body: Body, checksum: Checksum): { body: Body; verify: () => void } {
   const digest = digestOf(checksum)
-  const digested: Body = {
+  const verify = (): void => {
+    if (Buffer.compare(digest.end(), checksum.digest) !== 0) throw new UploadError('ERR_CHECKSUM_MISMATCH')
+  }
+  return { body: tapped(body, digest.update), verify }
+}
+
+/** The same body, whose chunks are seen on their way. */
+export function tapped(body: Body, see: (chunk: Uint8Array) => void): Body {
+  return {
     length: body.length,
     get ended() {
       return body.ended
@@ -42,13 +50,9 @@ export function verified(body: Body, checksum: Checksum): { body: Body; verify: 
     stop: () => body.stop(),
     async *[Symbol.asyncIterator]() {
       for await (const chunk of body) {
-        digest.update(chunk)
+        see(chunk)
         yield chunk
       }
     },
   }
-  const verify = (): void => {
-    if (Buffer.compare(digest.end(), checksum.digest) !== 0) throw new UploadError('ERR_CHECKSUM_MISMATCH')
-  }
-  return { body: digested, verify }
 }

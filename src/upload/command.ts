@@ -3,14 +3,8 @@
  * are codecs between HTTP and this vocabulary.
  * @module
  */
-import type { Concat, Metadata, UploadInfo } from '../store/info.js'
-import type { ByteRange } from '../store/store.js'
-
-/**
- * Which append completes the upload: in tus the one that reaches the length, in the IETF draft the one that says so
- * ("length and offset values do not determine whether an upload is complete").
- */
-export type Completion = 'at-length' | 'yes' | 'no'
+import type { Concat, Digests, Metadata, UploadInfo } from '../store/info.js'
+import type { ByteRange, Completion } from '../store/store.js'
 
 /** What a digest of a request's body can be made by. */
 export type ChecksumAlgorithm = 'sha1' | 'sha256' | 'sha512' | 'md5' | 'crc32'
@@ -40,8 +34,11 @@ export interface Create {
   /** Nothing of the body counts unless it has this checksum. */
   checksum: Checksum | undefined
   completes: Completion
+  whenTooLong: 'keep' | 'fail'
   /** A partial upload, or the final one of some; its length is then theirs, and it takes no body. */
   concat?: Concat | undefined
+  /** Digests that the whole upload must have in the end. */
+  digests?: Digests | undefined
 }
 
 export interface Append {
@@ -54,11 +51,17 @@ export interface Append {
   /** Nothing of the body counts unless it has this checksum. */
   checksum: Checksum | undefined
   completes: Completion
+  /** What an append of nothing, at its end, to an upload that is complete already is answered. */
+  whenComplete: 'repeat' | 'refuse'
+  /** What becomes of an upload if more bytes come than its length allows: it stays as it is, or it has failed. */
+  whenTooLong: 'keep' | 'fail'
 }
 
 export interface Offset {
   kind: 'offset'
   id: string
+  /** `at-length`: an upload that has all its bytes is completed before its offset is told. */
+  completes: 'at-length' | 'no'
 }
 
 export interface Cancel {
@@ -71,6 +74,13 @@ export interface Read {
   kind: 'read'
   id: string
 }
+
+/** What is told while a command goes on. */
+export type Report =
+  /** The upload exists, and will be found by whoever asks; its body comes now. */
+  | { kind: 'created'; info: UploadInfo }
+  /** So many bytes are committed. */
+  | { kind: 'stored'; offset: number }
 
 export type Outcome =
   | { kind: 'options' }

@@ -5,7 +5,7 @@
  */
 import { UploadError } from '../errors.js'
 import type { Concat, UploadInfo } from '../store/info.js'
-import type { Store, UploadHandle } from '../store/store.js'
+import type { FinishOptions, Store, UploadHandle } from '../store/store.js'
 import { wantsCompletion } from './rules.js'
 
 /** Partial uploads that are looked up at once. */
@@ -118,6 +118,8 @@ export interface Driver {
   maxSize: number
   /** Makes the object of an upload that has all its bytes but no object yet. */
   complete(id: string): Promise<UploadInfo>
+  /** What must hold of the object of a final upload. */
+  gate(info: UploadInfo): FinishOptions
   /** Removes partial uploads that have been joined; undefined if they stay. Must not throw. */
   remove: ((ids: readonly string[]) => Promise<void>) | undefined
 }
@@ -138,22 +140,33 @@ export async function drive(handle: UploadHandle, driver: Driver): Promise<Uploa
   const { concat } = handle.info
   if (concat?.kind !== 'final') throw new Error('not a final upload')
   const ids = [...new Set(concat.partials)]
-  const beforeComplete = driver.remove && (() => driver.remove!(ids))
   for (let looks = 1; ; looks++) {
     if (!wantsCompletion(handle.info)) return handle.info
     const hasBytes = handle.info.state === 'completing'
     const found = hasBytes ? undefined : await lookAt(concat.partials, (id) => lookAndComplete(id, driver))
     const reason = found && whyNever(found, driver.maxSize)
-    if (reason !== undefined) await mustHave(handle.fail).call(handle, reason)
+    if (reason !== undefined) await handle.fail(reason)
     else if (found && !found.sources) return { ...handle.info, length: handle.info.length ?? found.length }
     else {
       try {
-        await mustHave(handle.concat).call(handle, found?.sources ?? [], beforeComplete ? { beforeComplete } : {})
+        await mustHave(handle.concat).call(handle, found?.sources ?? [], finishing(handle.info, ids, driver))
       } catch (error) {
-        if (isNever(error)) await mustHave(handle.fail).call(handle, error.message)
+        if (isNever(error)) await handle.fail(error.message)
         else if (!(await hasChanged(error, handle, driver.store)) || looks === LOOKS) throw error
       }
     }
+  }
+}
+
+/** The partial uploads go only once what was made of them is found to be right. */
+function finishing(info: UploadInfo, ids: readonly string[], { gate, remove }: Driver): FinishOptions {
+  const { beforeComplete } = gate(info)
+  if (!remove) return beforeComplete ? { beforeComplete } : {}
+  return {
+    beforeComplete: async (read) => {
+      await beforeComplete?.(read)
+      await remove(ids)
+    },
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
-import type { Body } from '../store/store.js'
+import type { Body, Completion } from '../store/store.js'
 import type { Append, Create } from './command.js'
 import type { StopReason } from './writers.js'
 
@@ -35,6 +35,9 @@ export function admitAppend(info: UploadInfo, command: Append, maxSize: number):
   mustBeAlive(info)
   const { offset } = info
   if (command.offset !== offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset })
+  if (info.state === 'complete' && command.whenComplete === 'refuse') {
+    throw new UploadError('ERR_UPLOAD_COMPLETED', { offset })
+  }
   const declared = command.length
   if (declared !== undefined) {
     if (info.length !== undefined && info.length !== declared) throw new UploadError('ERR_LENGTH_ALREADY_DECLARED')
@@ -53,9 +56,12 @@ export function admitAppend(info: UploadInfo, command: Append, maxSize: number):
 const tooLong = (length: number | undefined, offset: number): UploadError =>
   new UploadError(length === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED', { offset })
 
-/** All bytes are there, or may be in the partial uploads, but the object is not yet. */
-export function wantsCompletion(info: UploadInfo): boolean {
-  const hasBytes = info.length === info.offset || info.concat?.kind === 'final'
+/**
+ * All bytes are there, or may be in the partial uploads, but the object is not yet.
+ * @param atLength having all bytes is enough, as in tus; otherwise somebody must have said that these are all
+ */
+export function wantsCompletion(info: UploadInfo, atLength = true): boolean {
+  const hasBytes = (atLength && info.length === info.offset) || info.concat?.kind === 'final'
   return info.state === 'completing' || (info.state === 'open' && hasBytes)
 }
 
@@ -63,9 +69,16 @@ export function wantsCompletion(info: UploadInfo): boolean {
  * What a body that did not end as it should means for the request that brought it. What arrived is committed by then.
  * @returns undefined if nothing is wrong
  */
-export function complaint(body: Body, info: UploadInfo, stopped: StopReason | undefined): UploadError | undefined {
+export function complaint(
+  body: Body,
+  info: UploadInfo,
+  completes: Completion,
+  stopped: StopReason | undefined,
+): UploadError | undefined {
   const { offset } = info
   if (body.ended === 'too-long') return tooLong(info.length, offset)
+  const isShort = completes === 'yes' && body.ended === 'end' && info.state === 'open'
+  if (isShort) return new UploadError('ERR_INCONSISTENT_UPLOAD_LENGTH', { offset })
   if (info.state === 'complete' || body.ended === 'end') return undefined
   if (body.ended === 'timeout') return new UploadError('ERR_READ_TIMEOUT', { offset })
   if (body.ended === 'disconnected') return new UploadError('ERR_UNEXPECTED_EOF', { offset })

@@ -7,41 +7,34 @@ import type { UploadInfo } from '../store/info.js'
 import type { Locker } from '../store/locker.js'
 import type { Body, Store, UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
-import type { Append, Command, Create, Outcome } from './command.js'
-import { admitFinal, type Driver, drive, isFinal, noteAll } from './concatenate.js'
+import type { Append, Command, Create, Offset, Outcome, Report } from './command.js'
+import { Completions, type CompletionsOptions, isPending, orGiveUp } from './completions.js'
+import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
 import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
+import { WholeDigests } from './whole-digests.js'
 import { settlesWithin, type Writer, Writers } from './writers.js'
 
-export interface UploadsOptions {
-  store: Store
+export interface UploadsOptions extends CompletionsOptions {
   locker: Locker | undefined
   /** Whoever runs this says that no other process writes. */
   singleProcess: boolean
-  /** Bytes; Infinity for no limit. */
-  maxSize: number
-  /** Milliseconds that a writer has to yield to a newcomer. */
-  yieldTimeout: number
-  /** Milliseconds that HEAD waits for a completion before it says "ask again". */
-  completionTimeout: number
   allowTermination: boolean
   allowDownload: boolean
   allowConcatenation: boolean
   /** How many partial uploads a final one may name. */
   maxConcatParts: number
-  /** Removes partial uploads once they are joined. */
-  deletePartials: boolean
-  /** Told of failures that cost nobody's upload. */
-  warn: (fields: Record<string, unknown>, message: string) => void
 }
 
 type Final = NonNullable<Create['concat']> & { kind: 'final' }
 
-/** With these a completion is not done yet, and nothing is wrong. */
-const PENDING: readonly FailureCode[] = ['ERR_COMPLETION_PENDING', 'ERR_UPLOAD_LOCKED', 'ERR_CONFLICT']
-
-/** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
-export type TakeBody = (limit: number) => Body
+/** What a request brings besides its command. */
+export interface Ground {
+  /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
+  readonly takeBody: (limit: number) => Body
+  /** Told while the command goes on; absent if nobody listens. */
+  report?: ((report: Report) => void) | undefined
+}
 
 /** With these a newcomer learns that it cannot have the upload to itself now. */
 const LOCKED: readonly FailureCode[] = ['ERR_UPLOAD_LOCKED', 'ERR_LOCKER_UNAVAILABLE']
@@ -51,15 +44,13 @@ export class Uploads {
   readonly #writers: Writers
   /** The store's look at its backend, once it succeeded or while it goes on. */
   #readiness: Promise<void> | undefined
-  /** Completions that go on without the request that met them. */
-  readonly #completions = new Map<string, Promise<UploadInfo>>()
-
-  /** Final uploads that are looked for after the last byte of a partial one. */
-  readonly #following = new Set<Promise<void>>()
+  readonly #digests = new WholeDigests()
+  readonly #completions: Completions
 
   constructor(options: UploadsOptions) {
     this.#options = options
     this.#writers = new Writers(options.locker)
+    this.#completions = new Completions(options, this.#writers, this.#digests)
   }
 
   /** The store can serve: awaited before each command, looked up until it succeeded once. @throws UploadError */
@@ -79,16 +70,16 @@ export class Uploads {
   }
 
   /** @throws UploadError, or whatever a store throws beyond its contract */
-  async run(command: Command, takeBody: TakeBody): Promise<Outcome> {
+  async run(command: Command, ground: Ground): Promise<Outcome> {
     if (command.kind === 'options') return { kind: 'options' }
     await this.ready()
     switch (command.kind) {
       case 'create':
-        return this.#create(command, takeBody)
+        return this.#create(command, ground)
       case 'append':
-        return this.#moved(await this.#append(command, takeBody))
+        return this.#append(command, ground)
       case 'offset':
-        return { kind: 'offset', info: await this.#offset(command.id) }
+        return { kind: 'offset', info: await this.#offset(command) }
       case 'cancel':
         return this.#cancel(command.id)
       case 'read':
@@ -104,30 +95,36 @@ export class Uploads {
   async close(timeout: number): Promise<boolean> {
     const started = performance.now()
     const ended = await this.#writers.close(timeout)
-    const completions = Promise.allSettled([...this.#completions.values(), ...this.#following])
     const left = timeout - (performance.now() - started)
-    return (await settlesWithin(completions, left)) && ended
+    return (await settlesWithin(this.#completions.settled(), left)) && ended
   }
 
-  async #create(command: Create, takeBody: TakeBody): Promise<Outcome> {
+  async #create(command: Create, ground: Ground): Promise<Outcome> {
     const { store, maxSize, yieldTimeout } = this.#options
-    const { length, metadata, metadataField, concat } = command
+    const { length, metadata, metadataField, concat, digests } = command
     if (concat && !this.#concatenates) throw new UploadError('ERR_CONCATENATION_UNSUPPORTED')
     if (concat?.kind === 'final') return this.#createFinal(command, concat)
     admitCreate(command, maxSize)
-    const upload = { id: newId(), length, metadata, metadataField, ...(concat ? { concat } : {}) }
+    const upload = { id: newId(), length, metadata, metadataField, ...present({ concat, digests }) }
     const appends = command.withBody && (command.bodyLength !== 0 || command.checksum !== undefined)
-    if (!appends && length !== 0) {
+    const isWhole = length === 0 && command.completes !== 'no'
+    if (!appends && !isWhole) {
       const handle = await store.create(upload)
+      ground.report?.({ kind: 'created', info: handle.info })
       return { kind: 'created', info: handle.info, appended: command.withBody }
     }
     return this.#writers.exclusively(upload.id, yieldTimeout, async (writer) => {
-      const handle = await store.create(upload, { appendFollows: true, lease: writer.lease })
+      // Whoever is told of it now must find it.
+      const appendFollows = ground.report === undefined
+      const handle = await store.create(upload, { appendFollows, lease: writer.lease })
+      ground.report?.({ kind: 'created', info: handle.info })
       try {
-        if (appends) await this.#store(handle, writer, takeBody(length ?? maxSize), command)
-        else await handle.finish()
+        if (appends) await this.#store(handle, writer, length ?? maxSize, command, ground)
+        else await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
         return { kind: 'created', info: handle.info, appended: command.withBody }
       } catch (error) {
+        // Who knows where it is asks there.
+        if (ground.report) throw error
         return this.#salvage(upload.id, error)
       }
     })
@@ -139,14 +136,14 @@ export class Uploads {
   }
 
   /** A final upload whose partial uploads are all complete is created with its object, or not at all. */
-  async #createFinal({ metadata, metadataField }: Create, concat: Final): Promise<Outcome> {
+  async #createFinal({ metadata, metadataField, digests }: Create, concat: Final): Promise<Outcome> {
     const { store } = this.#options
     const partials = await admitFinal(store, concat, this.#options)
-    const upload = { id: newId(), length: partials.length, metadata, metadataField, concat }
+    const upload = { id: newId(), length: partials.length, metadata, metadataField, concat, ...present({ digests }) }
     const { info } = await store.create(upload, { sizes: partials.sizes })
     if (!partials.sources) return { kind: 'created', info: await this.#waits(info, concat), appended: false }
     try {
-      const completed = await this.#complete(info.id)
+      const completed = await this.#completions.complete(info.id)
       mustBeAlive(completed)
       return { kind: 'created', info: completed, appended: false }
     } catch (error) {
@@ -163,33 +160,10 @@ export class Uploads {
     const { store, warn } = this.#options
     try {
       await noteAll(store, partials, info.id)
-      return await this.#complete(info.id)
+      return await this.#completions.complete(info.id)
     } catch (error) {
       warn({ upload: info.id, error: String(error) }, 'a final upload waits until somebody asks for it')
       return info
-    }
-  }
-
-  /** The last byte of a partial upload may be what a final one waits for; the answer does not wait for that. */
-  #moved(outcome: Outcome): Outcome {
-    if (outcome.kind !== 'appended') return outcome
-    const { id, concat, state } = outcome.info
-    if (concat?.kind !== 'partial' || state !== 'complete') return outcome
-    const following = this.#follow(id).catch((error) => {
-      this.#options.warn({ upload: id, error: String(error) }, 'a final upload waits until somebody asks for it')
-    })
-    this.#following.add(following)
-    following.finally(() => this.#following.delete(following))
-    return outcome
-  }
-
-  async #follow(id: string): Promise<void> {
-    const handle = await this.#options.store.open(id)
-    for (const final of (await handle.finals?.()) ?? []) {
-      await (this.#completions.get(final) ?? this.#complete(final)).catch((error) => {
-        // It was terminated meanwhile.
-        if (!(error instanceof UploadError && error.status === 404)) throw error
-      })
     }
   }
 
@@ -221,19 +195,27 @@ export class Uploads {
     return { kind: 'created', info: handle.info, appended: true }
   }
 
-  async #append(command: Append, takeBody: TakeBody): Promise<Outcome> {
-    const { maxSize, yieldTimeout } = this.#options
+  async #append(command: Append, ground: Ground): Promise<Outcome> {
+    const info = await this.#appended(command, ground)
+    this.#completions.follow(info)
+    return { kind: 'appended', info }
+  }
+
+  async #appended(command: Append, ground: Ground): Promise<UploadInfo> {
+    const { store, maxSize, yieldTimeout } = this.#options
     return this.#writers.exclusively(command.id, yieldTimeout, async (writer) => {
       const { handle, room } = await this.#openAt(command, writer)
-      if (handle.info.state !== 'complete') {
+      const wasComplete = handle.info.state === 'complete'
+      if (!wasComplete) {
         if (command.length !== undefined && handle.info.length === undefined) await declare(handle, command.length)
-        await this.#store(handle, writer, takeBody(Math.min(room, maxSize)), command)
+        await this.#store(handle, writer, Math.min(room, maxSize), command, ground)
       }
-      if (handle.info.offset > command.offset) return { kind: 'appended', info: handle.info }
+      const isCompleted = !wasComplete && handle.info.state === 'complete'
+      if (isCompleted || handle.info.offset > command.offset) return handle.info
       // Nothing was stored, so nothing has shown that the upload still is as this process remembers it.
-      const { info } = await this.#options.store.open(command.id)
+      const { info } = await store.open(command.id)
       admitAppend(info, command, maxSize)
-      return { kind: 'appended', info }
+      return info
     })
   }
 
@@ -248,27 +230,48 @@ export class Uploads {
     return { handle, room: admitAppend(handle.info, command, maxSize) }
   }
 
-  /** Appends the body, and finishes the upload if it has all its bytes. */
-  async #store(handle: UploadHandle, writer: Writer, body: Body, command: Create | Append): Promise<void> {
-    writer.reads(body)
-    const options = { completes: command.completes === 'yes', signal: writer.signal }
-    if (command.checksum === undefined) await handle.append(handle.info.offset, body, options)
-    else {
-      const { body: digested, verify } = verified(body, command.checksum)
-      await handle.append(handle.info.offset, digested, { ...options, verify })
+  /** Appends the body, and finishes the upload if the body completes it. */
+  async #store(
+    handle: UploadHandle,
+    writer: Writer,
+    limit: number,
+    command: Create | Append,
+    ground: Ground,
+  ): Promise<void> {
+    const taken = ground.takeBody(limit)
+    writer.reads(taken)
+    const followed = this.#digests.follow(handle.info, taken)
+    const { checksum, completes } = command
+    const { body, verify } = checksum ? verified(followed.body, checksum) : { body: followed.body }
+    const { beforeComplete } = followed
+    const options = {
+      completes,
+      signal: writer.signal,
+      onCommit: (offset: number) => ground.report?.({ kind: 'stored', offset }),
+      ...present({ verify, beforeComplete }),
     }
-    if (wantsCompletion(handle.info)) await handle.finish()
-    const failure = complaint(body, handle.info, writer.stopped)
+    try {
+      await orGiveUp(handle, async () => {
+        await handle.append(handle.info.offset, body, options)
+        const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
+        if (wantsCompletion(handle.info, isDone)) await handle.finish(present({ beforeComplete }))
+      })
+    } finally {
+      followed.settle(handle.info.offset)
+    }
+    const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
+    if (isOver && handle.info.state === 'open') await handle.fail('More bytes came than the upload has.')
+    const failure = complaint(taken, handle.info, completes, writer.stopped)
     if (failure) throw failure
   }
 
-  async #offset(id: string): Promise<UploadInfo> {
+  async #offset({ id, completes }: Offset): Promise<UploadInfo> {
     const info = await this.#freed(id).catch((error: unknown) => this.#held(id, error))
     mustBeAlive(info)
-    if (!wantsCompletion(info)) return info
-    const settled = await this.#completed(id).catch((error: unknown) => {
+    if (!wantsCompletion(info, completes === 'at-length')) return info
+    const settled = await this.#completions.inTime(id).catch((error: unknown) => {
       // That of a final upload may take as long as it takes: no offset is told then.
-      if (isFinal(info) && error instanceof UploadError && PENDING.includes(error.code)) return info
+      if (isFinal(info) && isPending(error)) return info
       throw error
     })
     mustBeAlive(settled)
@@ -298,54 +301,6 @@ export class Uploads {
     throw wantsCompletion(info) ? new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 }) : error
   }
 
-  /** Drives or awaits the completion of an upload for a bounded time: a full offset is told only with the object. */
-  async #completed(id: string): Promise<UploadInfo> {
-    const running = this.#completions.get(id) ?? this.#complete(id)
-    const failure: { error?: unknown } = {}
-    const settled = running.catch((error: unknown) => {
-      failure.error = error
-    })
-    if (!(await settlesWithin(settled, this.#options.completionTimeout))) {
-      throw new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 })
-    }
-    if (failure.error !== undefined) throw failure.error
-    return running
-  }
-
-  #complete(id: string): Promise<UploadInfo> {
-    const { store, yieldTimeout } = this.#options
-    const completion = this.#writers
-      .exclusively(id, yieldTimeout, async ({ lease }) => {
-        const handle = await store.open(id, { lease })
-        if (isFinal(handle.info)) return drive(handle, this.#driver)
-        await handle.finish()
-        return handle.info
-      })
-      .finally(() => this.#completions.delete(id))
-    this.#completions.set(id, completion)
-    return completion
-  }
-
-  get #driver(): Driver {
-    const { store, maxSize, deletePartials } = this.#options
-    const remove = deletePartials ? (ids: readonly string[]) => this.#remove(ids) : undefined
-    return { store, maxSize, remove, complete: (id) => this.#completions.get(id) ?? this.#complete(id) }
-  }
-
-  /** What cannot be removed stays: the final upload is complete without that. */
-  async #remove(ids: readonly string[]): Promise<void> {
-    const { store, yieldTimeout, warn } = this.#options
-    for (const id of ids) {
-      const removing = this.#writers.exclusively(id, yieldTimeout, async ({ lease }) =>
-        (await store.open(id, { lease })).terminate?.(),
-      )
-      await removing.catch((error) => {
-        if (error instanceof UploadError && error.status === 404) return
-        warn({ upload: id, error: String(error) }, 'a partial upload that was joined could not be removed')
-      })
-    }
-  }
-
   async #cancel(id: string): Promise<Outcome> {
     const { store, yieldTimeout, allowTermination } = this.#options
     if (!allowTermination) throw new UploadError('ERR_NOT_IMPLEMENTED')
@@ -362,7 +317,7 @@ export class Uploads {
     const asked = await this.#options.store.open(id)
     mustBeAlive(asked.info)
     const isToBeJoined = isFinal(asked.info) && wantsCompletion(asked.info)
-    if (isToBeJoined) mustBeAlive(await this.#completed(id))
+    if (isToBeJoined) mustBeAlive(await this.#completions.inTime(id))
     const handle = isToBeJoined ? await this.#options.store.open(id) : asked
     if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     return { kind: 'content', info: handle.info, read: (range) => handle.read(range) }
@@ -372,4 +327,9 @@ export class Uploads {
 async function declare(handle: UploadHandle, length: number): Promise<void> {
   if (!handle.declareLength) throw new UploadError('ERR_NOT_IMPLEMENTED')
   await handle.declareLength(length)
+}
+
+/** Without what is undefined. */
+function present<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -329,7 +329,9 @@ describe('the look at the store', () => {
     })
   }
   const read = (uploads: Uploads): Promise<unknown> =>
-    uploads.run({ kind: 'read', id: 'a' }, () => assert.fail('no body')).catch(({ code }: UploadError) => code)
+    uploads
+      .run({ kind: 'read', id: 'a' }, { takeBody: () => assert.fail('no body') })
+      .catch(({ code }: UploadError) => code)
 
   test('is awaited before the first command, tried again until it succeeded, and not after that', async () => {
     const looks: string[] = []

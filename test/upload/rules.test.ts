@@ -26,6 +26,8 @@ const append: Append = {
   bodyLength: undefined,
   checksum: undefined,
   completes: 'at-length',
+  whenComplete: 'repeat',
+  whenTooLong: 'keep',
 }
 const create: Create = {
   kind: 'create',
@@ -36,6 +38,7 @@ const create: Create = {
   bodyLength: undefined,
   checksum: undefined,
   completes: 'at-length',
+  whenTooLong: 'keep',
 }
 const fails = (code: FailureCode) => (error: unknown) => {
   assert.ok(error instanceof UploadError)
@@ -133,6 +136,13 @@ for (const [ended, upload, stopped, expected] of ends) {
   const state = upload.state ?? 'open'
   test(`a body that ends as ${ended} (${stopped ?? 'by itself'}) of an upload that is ${state}: ${expected ?? 'fine'}`, () => {
     const body = { ended, length: undefined, stop: () => undefined, [Symbol.asyncIterator]: async function* () {} }
-    assert.equal(complaint(body, { ...info, ...upload }, stopped)?.code, expected)
+    assert.equal(complaint(body, { ...info, ...upload }, 'at-length', stopped)?.code, expected)
   })
 }
+
+test('a body that came whole, of a request that ends the upload, must end where the length is', () => {
+  const body = { ended: 'end', length: undefined, stop: () => undefined, [Symbol.asyncIterator]: async function* () {} }
+  assert.equal(complaint(body as never, info, 'yes', undefined)?.code, 'ERR_INCONSISTENT_UPLOAD_LENGTH')
+  assert.equal(complaint(body as never, info, 'no', undefined), undefined)
+  assert.equal(complaint(body as never, { ...info, state: 'complete' }, 'yes', undefined), undefined)
+})

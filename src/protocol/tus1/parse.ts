@@ -4,9 +4,10 @@
  * @module
  */
 import { UploadError } from '../../errors.js'
-import type { Append, Command, Create } from '../../upload/command.js'
+import type { Append, Checksum, Command, Create } from '../../upload/command.js'
 import type { ParseOptions } from '../codec.js'
-import { parseInteger } from '../fields.js'
+import { parseContentDigest, parseReprDigest } from '../digests.js'
+import { parseBodyLength, parseInteger } from '../fields.js'
 import type { Fields, RequestHead } from '../message.js'
 import { parseChecksum } from './checksum.js'
 import { parseConcat } from './concat.js'
@@ -33,7 +34,7 @@ export function parse(head: RequestHead, options: ParseOptions): Command {
   if (id === undefined) return parseCreate(fields, options)
   if (method === 'PATCH') return parseAppend(fields, id)
   if (method === 'DELETE') return { kind: 'cancel', id }
-  return { kind: method === 'GET' ? 'read' : 'offset', id }
+  return method === 'GET' ? { kind: 'read', id } : { kind: 'offset', id, completes: 'at-length' }
 }
 
 /** X-HTTP-Method-Override "MUST be interpreted as the request's method", whatever the method is (tus 1.0.0, Headers). */
@@ -66,6 +67,7 @@ function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl }: ParseOptions)
   const field = fields['upload-metadata']
   const metadata = parseMetadata(field, maxMetadataSize)
   const withBody = hasBodyType(fields)
+  const digests = parseReprDigest(fields['repr-digest'])
   return {
     kind: 'create',
     length,
@@ -73,9 +75,11 @@ function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl }: ParseOptions)
     metadataField: field === '' ? undefined : field,
     withBody,
     bodyLength: withBody ? parseBodyLength(fields) : undefined,
-    checksum: withBody ? parseChecksum(fields['upload-checksum']) : undefined,
+    checksum: withBody ? parseBodyChecksum(fields) : undefined,
     completes: 'at-length',
+    whenTooLong: 'keep',
     ...(concat ? { concat } : {}),
+    ...(digests ? { digests } : {}),
   }
 }
 
@@ -94,9 +98,23 @@ function parseAppend(fields: Fields, id: string): Append {
   if (offset === undefined) throw new UploadError('ERR_INVALID_OFFSET')
   const length = parseInteger(fields['upload-length'])
   if (length === undefined && fields['upload-length'] !== undefined) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
-  const checksum = parseChecksum(fields['upload-checksum'])
-  return { kind: 'append', id, offset, length, bodyLength: parseBodyLength(fields), checksum, completes: 'at-length' }
+  const checksum = parseBodyChecksum(fields)
+  return {
+    kind: 'append',
+    id,
+    offset,
+    length,
+    bodyLength: parseBodyLength(fields),
+    checksum,
+    completes: 'at-length',
+    whenComplete: 'repeat',
+    whenTooLong: 'keep',
+  }
 }
+
+/** tus 1.0.0, Checksum; or RFC 9530's, which says the same of the body. */
+const parseBodyChecksum = (fields: Fields): Checksum | undefined =>
+  parseChecksum(fields['upload-checksum']) ?? parseContentDigest(fields['content-digest'])
 
 /** Upload-Length or Upload-Defer-Length, one of them. @returns undefined for a deferred length */
 function parseLength(fields: Fields): number | undefined {
@@ -114,14 +132,3 @@ function parseLength(fields: Fields): number | undefined {
 /** Of a body whose type says that it is the upload's bytes. Parameters have no meaning for this type. */
 const hasBodyType = (fields: Fields): boolean =>
   (fields['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() === BODY_TYPE
-
-/** Transfer-Encoding overrides Content-Length (RFC 9112, 6.3). */
-function parseBodyLength(fields: Fields): number | undefined {
-  const field = fields['content-length']
-  if (field === undefined || fields['transfer-encoding'] !== undefined) return undefined
-  const length = parseInteger(field)
-  if (length === undefined) {
-    throw new UploadError('ERR_INVALID_REQUEST', { message: 'Content-Length must be one non-negative integer.' })
-  }
-  return length
-}

@@ -5,6 +5,7 @@
 import type { UploadError } from '../../errors.js'
 import type { UploadInfo } from '../../store/info.js'
 import type { RenderContext, Rendered } from '../codec.js'
+import { reprDigestFields } from '../digests.js'
 import type { RequestHead, ResponseHead } from '../message.js'
 import { CHECKSUM_ALGORITHMS } from './checksum.js'
 import { renderConcat } from './concat.js'
@@ -54,7 +55,7 @@ function renderInfo(info: UploadInfo, { locate }: RenderContext): Record<string,
   else fields['Upload-Length'] = String(info.length)
   const metadata = metadataField(info)
   if (metadata !== '') fields['Upload-Metadata'] = metadata
-  return { ...fields, ...renderExpiry(info) }
+  return { ...fields, ...renderExpiry(info), ...reprDigestFields(info) }
 }
 
 /** tus 1.0.0, Upload-Expires: of unfinished uploads, where it is known. */

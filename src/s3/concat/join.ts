@@ -7,7 +7,9 @@
  * @module
  */
 import { UploadError } from '../../errors.js'
+import { combineCrc32 } from '../../store/crc32.js'
 import type { Layout } from '../../store/file-info.js'
+import type { FinishOptions } from '../../store/store.js'
 import type { ListedPart, Operations } from '../call/call.js'
 import { asStoreFailure, isServerError, means, S3Fault } from '../call/faults.js'
 import { complete, isDropped } from '../complete.js'
@@ -33,11 +35,7 @@ class Again extends Error {}
  * @param sources in order; not needed once the upload is `completing`
  * @throws UploadError
  */
-export async function join(
-  upload: S3Upload,
-  sources: readonly Source[],
-  beforeComplete?: () => Promise<void>,
-): Promise<void> {
+export async function join(upload: S3Upload, sources: readonly Source[], options: FinishOptions): Promise<void> {
   for (let round = 1; upload.record.state === 'open'; round++) {
     try {
       await assemble(upload, sources)
@@ -48,7 +46,7 @@ export async function join(
     }
   }
   // Whoever lost the race to complete meets `complete` here, and `failed` is told by the caller.
-  if (upload.record.state === 'completing') await complete(upload, beforeComplete)
+  if (upload.record.state === 'completing') await complete(upload, options)
 }
 
 const unwrapped = (error: unknown): unknown =>
@@ -69,7 +67,8 @@ async function assemble(upload: S3Upload, sources: readonly Source[]): Promise<v
   if (!isWhole) return cannotCopy(upload, new Error('parts in S3 do not have the sizes of what was copied'))
   const length = sizes.reduce((sum, size) => sum + size, 0)
   const partsDigest = made.reduce((chain, { etag }) => chainEtag(chain, etag), '')
-  const all = { parts: made.length, partBytes: length, partsDigest, offset: length, length, crc32: undefined }
+  const crc32 = sources.reduce((crc: number | undefined, source) => combineCrc32(crc, source.crc32, source.size), 0)
+  const all = { parts: made.length, partBytes: length, partsDigest, offset: length, length, crc32 }
   await upload.commit({ ...all, state: 'completing' })
   upload.etags = made.map(({ etag }) => etag)
 }

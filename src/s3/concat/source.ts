@@ -17,6 +17,8 @@ export interface Source {
   etag: string
   /** Bytes. */
   size: number
+  /** CRC32 of all of it, if it is known. */
+  crc32: number | undefined
 }
 
 /** Reads of one range whose body breaks off; each is a whole round of retried requests. */

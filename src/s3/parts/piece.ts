@@ -3,10 +3,10 @@
  * @module
  */
 import { crc32 } from 'node:zlib'
+import { combineCrc32 } from '../../store/crc32.js'
 import type { Payload } from '../call/call.js'
 import type { Segment } from '../record/record.js'
 import { type Bytes, MemoryBytes } from './bytes.js'
-import { combineCrc32 } from './crc.js'
 
 export class Piece {
   readonly bytes: Bytes

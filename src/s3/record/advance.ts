@@ -2,7 +2,7 @@
  * What confirmed parts add to a record. Pure.
  * @module
  */
-import { combineCrc32 } from '../parts/crc.js'
+import { combineCrc32 } from '../../store/crc32.js'
 import type { ConfirmedPart } from '../parts/window.js'
 import { chainEtag, type UploadRecord } from './record.js'
 

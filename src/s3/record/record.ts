@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { concatOf, type Joined } from '../../store/file-info.js'
-import type { NewUpload, UploadInfo, UploadState } from '../../store/info.js'
+import type { Digests, NewUpload, UploadInfo, UploadState } from '../../store/info.js'
 import { SLOTS } from '../keys.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
@@ -69,6 +69,8 @@ export interface UploadRecord {
   replaces: string | null | undefined
   /** A partial upload, or the final one of some. The parts of a final one are all committed at once. */
   joined: Joined | undefined
+  /** What the client says of the whole content. */
+  digests?: Digests | undefined
   /** The largest fencing token under which it was committed; undefined if there was no locker. It never decreases. */
   fence?: number | undefined
   createdAt: number
@@ -119,6 +121,7 @@ export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum
 export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
   const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, expiresAt, etag } =
     record
+  const { digests, crc32 } = record
   const concat = concatOf(record.joined)
   const completed = state === 'complete'
   return {
@@ -133,6 +136,8 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>): U
     completedAt,
     expiresAt: state === 'open' ? expiresAt : undefined,
     etag: completed ? etag : undefined,
+    crc32: completed ? crc32 : undefined,
+    ...(digests ? { digests } : {}),
     storage,
     ...(concat ? { concat } : {}),
   }

@@ -78,7 +78,7 @@ async function completesByBody(bench: Bench, before: number, after: number): Pro
   const { id } = (await bench.create(undefined)).info
   if (before > 0) await appendBytes(await bench.reopen(id), content.subarray(0, before))
   const handle = await bench.reopen(id)
-  await handle.append(before, bodyOf(chunksOf(content.subarray(before), 64_000)), { completes: true })
+  await handle.append(before, bodyOf(chunksOf(content.subarray(before), 64_000)), { completes: 'yes' })
   await mustBeCompletable(handle, content.byteLength)
   await bench.mustBeFinished(id, content)
 }
@@ -86,7 +86,7 @@ async function completesByBody(bench: Bench, before: number, after: number): Pro
 async function completesInOneRequest(bench: Bench): Promise<void> {
   const content = seededBytes(26, 777)
   const handle = await bench.create(undefined, { appendFollows: true })
-  await handle.append(0, bodyOf([content]), { completes: true })
+  await handle.append(0, bodyOf([content]), { completes: 'yes' })
   await mustBeCompletable(handle, 777)
   await bench.mustBeFinished(handle.info.id, content)
 }
@@ -95,10 +95,10 @@ async function completesOnlyIfWhole(bench: Bench): Promise<void> {
   const content = seededBytes(27, 2_000)
   const handle = await bench.create(undefined)
   const cut = bodyOf([content.subarray(0, 900)], { end: 'disconnected' })
-  assert.equal(await handle.append(0, cut, { completes: true }), 900)
+  assert.equal(await handle.append(0, cut, { completes: 'yes' }), 900)
   const fresh = await bench.reopen(handle.info.id)
   assert.deepEqual([fresh.info.state, fresh.info.length, fresh.info.offset], ['open', undefined, 900])
-  await fresh.append(900, bodyOf([content.subarray(900)]), { completes: true })
+  await fresh.append(900, bodyOf([content.subarray(900)]), { completes: 'yes' })
   await mustBeCompletable(fresh, 2_000)
   await bench.mustBeFinished(handle.info.id, content)
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FailureCode } from '../../../src/errors.js'
-import { codecFor } from '../../../src/protocol/select.js'
+import { tus1 } from '../../../src/protocol/tus1/index.js'
 import type { Command } from '../../../src/upload/command.js'
 import { headOf } from '../head.js'
 
@@ -24,6 +24,7 @@ const created = {
   bodyLength: undefined,
   checksum: undefined,
   completes: 'at-length',
+  whenTooLong: 'keep',
 } as const
 const appended = {
   kind: 'append',
@@ -33,6 +34,8 @@ const appended = {
   bodyLength: undefined,
   checksum: undefined,
   completes: 'at-length',
+  whenComplete: 'repeat',
+  whenTooLong: 'keep',
 } as const
 
 /** What is no non-negative integer, in whatever field. */
@@ -54,8 +57,8 @@ const general: Row[] = [
     'ERR_UNSUPPORTED_VERSION',
   ],
   ['the version comes before all else', 'PATCH', undefined, { 'tus-resumable': '2' }, 'ERR_UNSUPPORTED_VERSION'],
-  ['HEAD may do without it', 'HEAD', 'x', {}, { kind: 'offset', id: 'x' }],
-  ['HEAD with it', 'HEAD', 'x', tus, { kind: 'offset', id: 'x' }],
+  ['HEAD may do without it', 'HEAD', 'x', {}, { kind: 'offset', id: 'x', completes: 'at-length' }],
+  ['HEAD with it', 'HEAD', 'x', tus, { kind: 'offset', id: 'x', completes: 'at-length' }],
   ['HEAD with another version is refused', 'HEAD', 'x', { 'tus-resumable': '0.1' }, 'ERR_UNSUPPORTED_VERSION'],
   ['GET may do without it', 'GET', 'x', {}, { kind: 'read', id: 'x' }],
   ['GET does not care for it', 'GET', 'x', { 'tus-resumable': '0.1' }, { kind: 'read', id: 'x' }],
@@ -74,8 +77,8 @@ const override = (method: string, fields: Fields = tus): Fields => ({ ...fields,
 const overrides: Row[] = [
   ['override: POST as PATCH', 'POST', 'x', override('PATCH', patch), appended],
   ['override: POST as DELETE', 'POST', 'x', override('DELETE'), { kind: 'cancel', id: 'x' }],
-  ['override: POST as HEAD', 'POST', 'x', override('HEAD'), { kind: 'offset', id: 'x' }],
-  ['override: GET as HEAD', 'GET', 'x', override('HEAD'), { kind: 'offset', id: 'x' }],
+  ['override: POST as HEAD', 'POST', 'x', override('HEAD'), { kind: 'offset', id: 'x', completes: 'at-length' }],
+  ['override: GET as HEAD', 'GET', 'x', override('HEAD'), { kind: 'offset', id: 'x', completes: 'at-length' }],
   ['override: PUT as PATCH', 'PUT', 'x', override('PATCH', patch), appended],
   ['override: POST as OPTIONS', 'POST', undefined, override('OPTIONS', {}), { kind: 'options' }],
   ['override: GET as DELETE wants Tus-Resumable', 'GET', 'x', override('DELETE', {}), 'ERR_UNSUPPORTED_VERSION'],
@@ -243,7 +246,13 @@ const appends: Row[] = [
   ],
 ]
 
-const final = { kind: 'create', completes: 'at-length', withBody: false, bodyLength: undefined } as const
+const final = {
+  kind: 'create',
+  completes: 'at-length',
+  whenTooLong: 'keep',
+  withBody: false,
+  bodyLength: undefined,
+} as const
 const joined = (partials: string[], field: string): Command => ({
   ...{ ...final, length: undefined, metadata: {}, metadataField: undefined, checksum: undefined },
   concat: { kind: 'final', partials, field },
@@ -331,7 +340,7 @@ for (const [rule, method, id, fields, expected] of [
 ]) {
   test(`tus: ${rule}`, () => {
     const head = headOf({ method, fields })
-    const parse = (): Command => codecFor(head).parse(head, { id, maxMetadataSize: 64, idOfUrl })
+    const parse = (): Command => tus1.parse(head, { id, maxMetadataSize: 64, idOfUrl })
     if (typeof expected === 'string') assert.throws(parse, { name: 'UploadError', code: expected })
     else assert.deepEqual(parse(), expected)
   })
@@ -346,6 +355,6 @@ const allows: [method: string, id: string | undefined, allow: string[]][] = [
 for (const [method, id, allow] of allows) {
   test(`tus: ${method} of ${id ? 'an upload' : 'the collection'} is told what is allowed`, () => {
     const head = headOf({ method, fields: tus })
-    assert.throws(() => codecFor(head).parse(head, { id, maxMetadataSize: 64 }), { status: 405, allow })
+    assert.throws(() => tus1.parse(head, { id, maxMetadataSize: 64 }), { status: 405, allow })
   })
 }

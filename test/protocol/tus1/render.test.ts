@@ -12,6 +12,7 @@ const context: RenderContext = {
   locate: (id) => `https://host/files/${id}`,
   extensions: ['creation', 'termination'],
   maxSize: 1000,
+  now: 0,
 }
 const info: UploadInfo = {
   id: 'x',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { combineCrc32 } from '../../../src/s3/parts/crc.js'
+import { combineCrc32 } from '../../src/store/crc32.js'
 
 for (const [first, second] of [
   [0, 0],

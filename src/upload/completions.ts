@@ -1,0 +1,144 @@
+/**
+ * From all bytes to the object: by whoever meets an upload that has them, and without the request that met it. The last
+ * byte of a partial upload also moves the final ones that wait for it.
+ * @module
+ */
+import { type FailureCode, UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
+import type { Store, UploadHandle } from '../store/store.js'
+import { type Driver, drive, isFinal } from './concatenate.js'
+import type { WholeDigests } from './whole-digests.js'
+import { settlesWithin, type Writers } from './writers.js'
+
+export interface CompletionsOptions {
+  store: Store
+  /** Bytes; Infinity for no limit. */
+  maxSize: number
+  /** Milliseconds that a writer has to yield. */
+  yieldTimeout: number
+  /** Milliseconds that a request waits for a completion before it says "ask again". */
+  completionTimeout: number
+  /** Removes partial uploads once they are joined. */
+  deletePartials: boolean
+  /** Told of failures that cost nobody's upload. */
+  warn: (fields: Record<string, unknown>, message: string) => void
+}
+
+/** With these a completion is not done yet, and nothing is wrong. */
+const PENDING: readonly FailureCode[] = ['ERR_COMPLETION_PENDING', 'ERR_UPLOAD_LOCKED', 'ERR_CONFLICT']
+
+export const isPending = (error: unknown): boolean => error instanceof UploadError && PENDING.includes(error.code)
+
+export class Completions {
+  readonly #options: CompletionsOptions
+  readonly #writers: Writers
+  readonly #digests: WholeDigests
+  readonly #running = new Map<string, Promise<UploadInfo>>()
+  /** Final uploads that are looked for after the last byte of a partial one. */
+  readonly #following = new Set<Promise<void>>()
+
+  constructor(options: CompletionsOptions, writers: Writers, digests: WholeDigests) {
+    this.#options = options
+    this.#writers = writers
+    this.#digests = digests
+  }
+
+  /** Whether the object of the upload is being made now. */
+  has(id: string): boolean {
+    return this.#running.has(id)
+  }
+
+  /** All that goes on now has ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#running.values(), ...this.#following])
+  }
+
+  /** As `complete`, for a bounded time: a full offset is told only with the object. @throws UploadError */
+  async inTime(id: string): Promise<UploadInfo> {
+    const running = this.complete(id)
+    const failure: { error?: unknown } = {}
+    const settled = running.catch((error: unknown) => {
+      failure.error = error
+    })
+    if (!(await settlesWithin(settled, this.#options.completionTimeout))) {
+      throw new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 })
+    }
+    if (failure.error !== undefined) throw failure.error
+    return running
+  }
+
+  /** Takes the upload as far as it can go now. @throws UploadError */
+  complete(id: string): Promise<UploadInfo> {
+    return this.#running.get(id) ?? this.#begin(id)
+  }
+
+  #begin(id: string): Promise<UploadInfo> {
+    const { store, yieldTimeout } = this.#options
+    const completion = this.#writers
+      .exclusively(id, yieldTimeout, async ({ lease }) => {
+        const handle = await store.open(id, { lease })
+        if (isFinal(handle.info)) return orGiveUp(handle, () => drive(handle, this.#driver))
+        await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
+        return handle.info
+      })
+      .finally(() => this.#running.delete(id))
+    this.#running.set(id, completion)
+    return completion
+  }
+
+  get #driver(): Driver {
+    const { store, maxSize, deletePartials } = this.#options
+    return {
+      store,
+      maxSize,
+      gate: (info) => this.#digests.gate(info),
+      complete: (id) => this.complete(id),
+      remove: deletePartials ? (ids) => this.#remove(ids) : undefined,
+    }
+  }
+
+  /** What cannot be removed stays: the final upload is complete without that. */
+  async #remove(ids: readonly string[]): Promise<void> {
+    const { store, yieldTimeout, warn } = this.#options
+    for (const id of ids) {
+      const removing = this.#writers.exclusively(id, yieldTimeout, async ({ lease }) =>
+        (await store.open(id, { lease })).terminate?.(),
+      )
+      await removing.catch((error) => {
+        if (error instanceof UploadError && error.status === 404) return
+        warn({ upload: id, error: String(error) }, 'a partial upload that was joined could not be removed')
+      })
+    }
+  }
+
+  /** The last byte of a partial upload may be what a final one waits for; no answer waits for that. */
+  follow({ id, concat, state }: UploadInfo): void {
+    if (concat?.kind !== 'partial' || state !== 'complete') return
+    const following = this.#follow(id).catch((error) => {
+      this.#options.warn({ upload: id, error: String(error) }, 'a final upload waits until somebody asks for it')
+    })
+    this.#following.add(following)
+    following.finally(() => this.#following.delete(following))
+  }
+
+  async #follow(id: string): Promise<void> {
+    const handle = await this.#options.store.open(id)
+    for (const final of (await handle.finals?.()) ?? []) {
+      await this.complete(final).catch((error) => {
+        // It was terminated meanwhile.
+        if (!(error instanceof UploadError && error.status === 404)) throw error
+      })
+    }
+  }
+}
+
+/** Content that is not what the client said it would be never becomes an upload that is complete. */
+export async function orGiveUp<T>(handle: UploadHandle, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const isWrong = error instanceof UploadError && error.code === 'ERR_DIGEST_MISMATCH'
+    if (isWrong) await handle.fail(error.message)
+    throw error
+  }
+}
