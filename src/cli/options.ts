@@ -42,6 +42,22 @@ const protocol = {
     help: 'How many partial uploads one final upload may name.',
   },
   'delete-partials': { type: 'boolean', default: 'false', help: 'Remove partial uploads once they are joined.' },
+  'disable-rufh': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Do not speak the IETF draft "Resumable Uploads for HTTP".',
+  },
+  'rufh-unversioned': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Speak it in full with clients that name no version of the draft, as those of the future standard will not.',
+  },
+  'interim-responses': {
+    type: 'string',
+    default: 'auto',
+    choices: ['auto', 'on', 'off'],
+    help: 'Whether clients of the draft get 104, which some proxies break on (docs/rufh.md); auto: unless a proxy shows.',
+  },
 } as const satisfies Rows
 
 const cors = {

@@ -100,6 +100,8 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     disableConcatenation: options.disableConcatenation,
     maxConcatParts: options.maxConcatParts,
     deletePartials: options.deletePartials,
+    rufh: !options.disableRufh && { unversioned: options.rufhUnversioned },
+    interimResponses: options.interimResponses,
     yieldTimeout: options.yieldTimeout,
     idleTimeout: options.idleTimeout,
     cors: !options.disableCors && {
