@@ -11,6 +11,7 @@ import type { Append, Command, Create, Offset, Outcome, Report } from './command
 import { Completions, type CompletionsOptions, isPending, orGiveUp } from './completions.js'
 import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
+import { present } from './present.js'
 import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
 import { WholeDigests } from './whole-digests.js'
 import { settlesWithin, type Writer, Writers } from './writers.js'
@@ -28,10 +29,12 @@ export interface UploadsOptions extends CompletionsOptions {
 
 type Final = NonNullable<Create['concat']> & { kind: 'final' }
 
+/** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
+type TakeBody = (limit: number) => Body
+
 /** What a request brings besides its command. */
 export interface Ground {
-  /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
-  readonly takeBody: (limit: number) => Body
+  readonly takeBody: TakeBody
   /** Told while the command goes on; absent if nobody listens. */
   report?: ((report: Report) => void) | undefined
 }
@@ -327,9 +330,4 @@ export class Uploads {
 async function declare(handle: UploadHandle, length: number): Promise<void> {
   if (!handle.declareLength) throw new UploadError('ERR_NOT_IMPLEMENTED')
   await handle.declareLength(length)
-}
-
-/** Without what is undefined. */
-function present<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -18,7 +18,7 @@ import type { Version } from './versions.js'
 export const BODY_TYPE = 'application/partial-upload'
 
 const COLLECTION_METHODS = ['POST', 'OPTIONS'] as const
-const UPLOAD_METHODS = ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS'] as const
+export const UPLOAD_METHODS = ['HEAD', 'GET', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /** @throws UploadError */
 export function parse(version: Version, head: RequestHead, options: ParseOptions): Command {

@@ -30,6 +30,9 @@ const KINDS: Partial<Record<FailureCode, Kind>> = {
   ERR_DIGEST_MISMATCH: MISMATCHED,
 }
 
+/** Versions 3 to 6: whoever does not take DELETE "MUST respond with a 405". */
+const isRefusedMethod = ({ code }: UploadError): boolean => code === 'ERR_NOT_IMPLEMENTED'
+
 /** What the sentences of the table, which are for tus, say here. */
 const DETAILS: Partial<Record<FailureCode, string>> = {
   ERR_INVALID_CONTENT_TYPE: 'The Content-Type of a PATCH must be application/partial-upload.',
@@ -41,7 +44,7 @@ const DETAILS: Partial<Record<FailureCode, string>> = {
 export function problemOf(error: UploadError, head: RequestHead): { status: number; text: string } {
   const { code, message, offset } = error
   const kind = KINDS[code]
-  const status = kind?.status ?? error.status
+  const status = isRefusedMethod(error) ? 405 : (kind?.status ?? error.status)
   const problem = {
     type: kind ? REGISTRY + kind.type : 'about:blank',
     title: kind?.title ?? code,

@@ -9,7 +9,7 @@ import type { Report } from '../../upload/command.js'
 import type { RenderContext, Rendered } from '../codec.js'
 import { reprDigestFields } from '../digests.js'
 import type { RequestHead, ResponseHead } from '../message.js'
-import { BODY_TYPE } from './parse.js'
+import { BODY_TYPE, UPLOAD_METHODS } from './parse.js'
 import { problemOf } from './problem.js'
 import type { Version } from './versions.js'
 
@@ -95,7 +95,8 @@ export function renderFailure(
   const fields: FieldMap = { ...common(version), ...completeness(version, false), 'Cache-Control': 'no-store' }
   if (offset !== undefined) fields['Upload-Offset'] = String(offset)
   if (retryAfter !== undefined) fields['Retry-After'] = String(Math.max(0, Math.ceil(retryAfter / 1000)))
-  if (allow !== undefined) fields.Allow = allow.join(', ')
+  const allowed = status === 405 ? (allow ?? UPLOAD_METHODS.filter((method) => method !== head.method)) : undefined
+  if (allowed !== undefined) fields.Allow = allowed.join(', ')
   if (code === 'ERR_INVALID_CONTENT_TYPE') fields['Accept-Patch'] = BODY_TYPE
   if (status === 413) Object.assign(fields, limits(version, undefined, context))
   if (head.method === 'HEAD') return { status, fields }

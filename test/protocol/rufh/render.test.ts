@@ -113,16 +113,19 @@ const TYPES: Partial<Record<FailureCode, [string, number]>> = {
   ERR_CHECKSUM_MISMATCH: ['digest-mismatched-values', 400],
   ERR_DIGEST_MISMATCH: ['digest-mismatched-values', 400],
 }
+/** A method that is switched off. */
+const REFUSED = { ERR_NOT_IMPLEMENTED: 405 } as Partial<Record<FailureCode, number>>
 for (const code of Object.keys(FAILURES) as FailureCode[]) {
   test(`${code} as a problem`, () => {
     const head = headOf({ method: 'PATCH', fields: { 'upload-offset': '3' } })
     const answer = rufhOf(9)!.renderFailure(new UploadError(code, { offset: 4 }), head, context)
-    const [type, status] = TYPES[code] ?? [undefined, FAILURES[code][0]]
+    const [type, status] = TYPES[code] ?? [undefined, REFUSED[code] ?? FAILURES[code][0]]
     assert.equal(answer.status, status)
     assert.equal(answer.fields['Content-Type'], 'application/problem+json')
     assert.equal(answer.fields['Upload-Complete'], '?0')
     assert.equal(answer.fields['Upload-Offset'], '4')
     assert.equal(answer.fields['Upload-Limit'], status === 413 ? 'max-size=1000' : undefined)
+    if (code === 'ERR_NOT_IMPLEMENTED') assert.equal(answer.fields.Allow, 'HEAD, GET, DELETE, OPTIONS')
     const problem = JSON.parse(answer.text!) as Record<string, unknown>
     assert.equal(problem.type, type ? `https://iana.org/assignments/http-problem-types#${type}` : 'about:blank')
     assert.equal(problem.status, status)
