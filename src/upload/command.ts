@@ -4,7 +4,7 @@
  * @module
  */
 import type { Concat, Digests, Metadata, UploadInfo } from '../store/info.js'
-import type { ByteRange, Completion } from '../store/store.js'
+import type { Body, ByteRange, Completion } from '../store/store.js'
 
 /** What a digest of a request's body can be made by. */
 export type ChecksumAlgorithm = 'sha1' | 'sha256' | 'sha512' | 'md5' | 'crc32'
@@ -81,6 +81,14 @@ export type Report =
   | { kind: 'created'; info: UploadInfo }
   /** So many bytes are committed. */
   | { kind: 'stored'; offset: number }
+
+/** What a request brings besides its command. */
+export interface Ground {
+  /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
+  takeBody(limit: number): Body
+  /** Told while the command goes on; absent if nobody listens. */
+  report?: ((report: Report) => void) | undefined
+}
 
 export type Outcome =
   | { kind: 'options' }

@@ -5,9 +5,9 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Locker } from '../store/locker.js'
-import type { Body, Store, UploadHandle } from '../store/store.js'
+import type { Store, UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
-import type { Append, Command, Create, Offset, Outcome, Report } from './command.js'
+import type { Append, Command, Create, Ground, Offset, Outcome } from './command.js'
 import { Completions, type CompletionsOptions, isPending, orGiveUp } from './completions.js'
 import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
@@ -28,16 +28,6 @@ export interface UploadsOptions extends CompletionsOptions {
 }
 
 type Final = NonNullable<Create['concat']> & { kind: 'final' }
-
-/** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
-type TakeBody = (limit: number) => Body
-
-/** What a request brings besides its command. */
-export interface Ground {
-  readonly takeBody: TakeBody
-  /** Told while the command goes on; absent if nobody listens. */
-  report?: ((report: Report) => void) | undefined
-}
 
 /** With these a newcomer learns that it cannot have the upload to itself now. */
 const LOCKED: readonly FailureCode[] = ['ERR_UPLOAD_LOCKED', 'ERR_LOCKER_UNAVAILABLE']
