@@ -5,7 +5,7 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Locker } from '../store/locker.js'
-import type { Store, UploadHandle } from '../store/store.js'
+import type { UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
 import type { Append, Command, Create, Ground, Offset, Outcome } from './command.js'
 import { Completions, type CompletionsOptions, isPending, orGiveUp } from './completions.js'
