@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
-import { BUCKET, openBucket, PATCH_TYPE, someBytes, TUS } from './support/stack.js'
+import { BUCKET, openBucket, PATCH_TYPE, someBytes, startNode, TUS } from './support/stack.js'
 
 // The examples import 'holdfast' by its name, which is dist/: `npm test` builds it first.
 const root = join(import.meta.dirname, '..')
@@ -125,4 +126,50 @@ test('each file of examples/ has a test here, and README.md shows examples/s3.ts
   }
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   assert.ok(readme.includes(`\`\`\`ts\n${await readFile(example('s3.ts'), 'utf8')}\`\`\``))
+})
+
+test('examples/rufh-client.ts uploads over a connection that breaks, and goes on where it was', TIMEOUT, async () => {
+  const bytes = someBytes(9 * 1024 * 1024)
+  const path = join(folder, 'größe.bin')
+  await writeFile(path, bytes)
+  const bucket = await openBucket()
+  const node = await startNode(bucket)
+  // Cuts the first connection in the middle of the file.
+  let connections = 0
+  const relay = net.createServer((client) => {
+    const isFirst = ++connections === 1
+    const upstream = net.connect(node.port, '127.0.0.1')
+    let sent = 0
+    client.on('data', (chunk) => {
+      sent += chunk.length
+      upstream.write(chunk)
+      if (isFirst && sent > 3 * 1024 * 1024) client.pause()
+    })
+    upstream.on('data', () => {
+      if (isFirst) setTimeout(() => client.destroy(), 100)
+    })
+    upstream.pipe(client)
+    for (const socket of [client, upstream]) socket.on('error', () => undefined)
+    client.on('close', () => upstream.destroy())
+  })
+  relay.listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  const { port } = relay.address() as net.AddressInfo
+  try {
+    const args = ['--import', 'tsx', example('rufh-client.ts'), path, `http://127.0.0.1:${port}/files/`]
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let told = ''
+    child.stdout.on('data', (chunk) => {
+      told += chunk
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    assert.match(told, /going on at byte \d+/)
+    const answer = await fetch(/uploaded to (\S+)/.exec(told)![1]!)
+    assert.match(answer.headers.get('Content-Disposition')!, /gr%C3%B6%C3%9Fe\.bin/)
+    assert.deepEqual(Buffer.from(await answer.arrayBuffer()), Buffer.from(bytes))
+  } finally {
+    relay.close()
+    await node.close()
+    await bucket.close()
+  }
 })
