@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import * as tus from 'tus-js-client'
 import type { InterimResponses } from '../src/http/interim.js'
 import { type Node, openBucket, sha256, someBytes, startNode } from '../test/support/stack.js'
-import { type Proxy, startHaproxy, startNginx } from './support.js'
+import { type Front, startHaproxy, startNginx } from './support.js'
 
 const MiB = 1024 * 1024
 const FIELDS = { 'Upload-Draft-Interop-Version': '6', 'Upload-Complete': '?1' }
@@ -79,9 +79,9 @@ describe('through real proxies', () => {
   })
 
   async function behind(
-    make: (upstream: number) => Promise<Proxy>,
+    make: (upstream: number) => Promise<Front>,
     interimResponses: InterimResponses,
-  ): Promise<{ node: Node; proxy: Proxy }> {
+  ): Promise<{ node: Node; proxy: Front }> {
     const node = await startNode(bucket, {}, { interimResponses, relativeLocation: true })
     closing.push(() => node.close())
     const proxy = await make(node.port)

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Proxy {
+export interface Front {
   /** Over HTTP/1.1. */
   port: number
   /** Over HTTP/2 without TLS, where the proxy has it. */
@@ -26,7 +26,7 @@ async function freePort(): Promise<number> {
 }
 
 /** @param fields lines that nginx adds to `location` */
-export async function startNginx(upstream: number, fields: readonly string[] = []): Promise<Proxy> {
+export async function startNginx(upstream: number, fields: readonly string[] = []): Promise<Front> {
   const [port, h2port] = [await freePort(), await freePort()]
   return start('nginx', port, h2port, (folder) => ({
     config: `
@@ -49,7 +49,7 @@ export async function startNginx(upstream: number, fields: readonly string[] = [
   }))
 }
 
-export async function startHaproxy(upstream: number): Promise<Proxy> {
+export async function startHaproxy(upstream: number): Promise<Front> {
   const [port, h2port] = [await freePort(), await freePort()]
   return start('haproxy', port, h2port, () => ({
     config: `
@@ -76,7 +76,7 @@ async function start(
   port: number,
   h2port: number,
   make: (folder: string) => { config: string; args: (path: string) => string[] },
-): Promise<Proxy> {
+): Promise<Front> {
   const folder = await mkdtemp(join(tmpdir(), `holdfast-${program}-`))
   const { config, args } = make(folder)
   const path = join(folder, 'config')
