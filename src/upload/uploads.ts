@@ -252,9 +252,9 @@ export class Uploads {
     } finally {
       followed.settle(handle.info.offset)
     }
-    const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
-    if (isOver && handle.info.state === 'open') await handle.fail('More bytes came than the upload has.')
     const failure = complaint(taken, handle.info, completes, writer.stopped)
+    const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
+    if (failure && isOver && handle.info.state === 'open') await handle.fail(failure.message)
     if (failure) throw failure
   }
 

@@ -210,4 +210,41 @@ describe('104', () => {
     assert.equal((await fetch(url, { method: 'DELETE' })).status, 204)
     await other.close()
   })
+
+  test('a last request that breaks off just after the last byte completes nothing; an empty one then does', async () => {
+    const created = await fetch(node.url, {
+      method: 'POST',
+      headers: { 'Upload-Draft-Interop-Version': '9', 'Upload-Complete': '?0', 'Upload-Length': '10' },
+    })
+    const url = created.headers.get('Location')!
+    const socket = net.connect(node.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    const fields = [
+      'Upload-Draft-Interop-Version: 9',
+      'Upload-Complete: ?1',
+      'Upload-Offset: 0',
+      'Transfer-Encoding: chunked',
+    ]
+    const type = 'Content-Type: application/partial-upload'
+    socket.write(`PATCH ${new URL(url).pathname} HTTP/1.1\r\nHost: h\r\n${[...fields, type].join('\r\n')}\r\n\r\n`)
+    // All ten bytes, but not the chunk that ends the body.
+    socket.write('a\r\n0123456789\r\n')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    socket.destroy()
+    const known = { 'Upload-Draft-Interop-Version': '9' }
+    await until(
+      async () => (await fetch(url, { method: 'HEAD', headers: known })).headers.get('Upload-Offset') === '10',
+    )
+    assert.equal((await fetch(url, { method: 'HEAD', headers: known })).headers.get('Upload-Complete'), '?0')
+    assert.equal((await fetch(url)).status, 409)
+    const last = {
+      ...known,
+      'Upload-Complete': '?1',
+      'Upload-Offset': '10',
+      'Content-Type': 'application/partial-upload',
+    }
+    const ended = await fetch(url, { method: 'PATCH', headers: last })
+    assert.equal(ended.headers.get('Upload-Complete'), '?1')
+    assert.equal(await (await fetch(url)).text(), '0123456789')
+  })
 })

@@ -165,6 +165,41 @@ for (const store of STORES) {
         assert.equal(await (await running.send(url)).text(), '0123456789')
       })
 
+      const stream = (...chunks: Uint8Array[]): RequestInit =>
+        ({ body: new Blob(chunks).stream(), duplex: 'half' }) as RequestInit
+      const patchStream = (version: number, url: string, isLast: boolean, ...chunks: Uint8Array[]): Promise<Response> =>
+        running.send(url, {
+          method: 'PATCH',
+          headers: versioned(version, { ...complete(version, isLast), 'Upload-Offset': '0', 'Content-Type': PARTIAL }),
+          ...stream(...chunks),
+        })
+
+      test('more bytes than the length, in a body that did not say so: refused; from version 8 on the upload has failed', async () => {
+        for (const version of [5, 7, 8, 9]) {
+          const url = (await create(version, false, undefined, { 'Upload-Length': '10' })).headers.get('Location')!
+          const answer = await patchStream(version, url, false, Buffer.from('0123456789'), Buffer.from('more'))
+          assert.equal(answer.status, 400)
+          assert.match(((await answer.json()) as { type: string }).type, /#inconsistent-upload-length$/)
+          const asked = await head(version, url)
+          assert.equal(asked.status, version >= 8 ? 410 : 204, String(version))
+        }
+      })
+
+      test('a body that is said to be the last, of no announced length, and ends before the length: refused, and stored', async () => {
+        const url = (await create(9, false, undefined, { 'Upload-Length': '10' })).headers.get('Location')!
+        const answer = await patchStream(9, url, true, Buffer.from('01234'))
+        assert.equal(answer.status, 400)
+        assert.match(((await answer.json()) as { type: string }).type, /#inconsistent-upload-length$/)
+        assert.deepEqual(told(await head(9, url)), { offset: '5', complete: '?0', length: '10' })
+      })
+
+      test('a body of no announced length that is the last tells the length by its end', async () => {
+        const url = (await create(9, false)).headers.get('Location')!
+        const answer = await patchStream(9, url, true, Buffer.from('01234'), Buffer.from('567'))
+        assert.deepEqual(told(answer), { offset: '8', complete: '?1', length: '8' })
+        assert.equal(await (await running.send(url)).text(), '01234567')
+      })
+
       test('an append to a complete upload: the last answer again in version 9, refused before; with bytes always', async () => {
         const done = await create(9, true, Buffer.from('abc'))
         const url = done.headers.get('Location')!
