@@ -21,6 +21,9 @@ export interface Figures {
   failures: string[]
 }
 
+/** What was never measured, since all failed, comes as null. */
+const told = (milliseconds: number | null): string => milliseconds?.toFixed(1) ?? '-'
+
 export interface Result {
   scenario: Scenario
   figures: Record<string, Figures>
@@ -55,8 +58,8 @@ function tableOf({ scenario, figures }: Result): string {
     base ? (one.rate / base.rate).toFixed(2) : '',
     one.requests.toFixed(1),
     one.amplification.toFixed(2),
-    one.created.toFixed(1),
-    one.concluded.toFixed(1),
+    told(one.created),
+    told(one.concluded),
     (one.peak / 1e6).toFixed(0),
   ])
   const lines = [columns, columns.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
