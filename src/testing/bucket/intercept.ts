@@ -25,6 +25,11 @@ export type Fault =
   | { action: 'late'; ms: number }
   /** Neither works nor answers, until the client goes or the server closes. */
   | { action: 'hang' }
+  /**
+   * Works and answers; but of what it stored (by UploadPart, UploadPartCopy or PutObject), the last byte is another from
+   * then on. Checksums that S3 computes of it later are of that.
+   */
+  | { action: 'corrupt' }
   /** Works and answers, `ms` milliseconds later. */
   | { action: 'delay'; ms: number }
 

@@ -196,6 +196,9 @@ async function complete(
   const upload = findUpload(store, call)
   const parts = checkCompletion(upload, listed, headers, minPartSize)
   if (quirks.namesAllParts && parts.length < upload.parts.size) throw new S3Error('InvalidPart')
+  const isFull = upload.record.checksum?.type === 'FULL_OBJECT'
+  const isBare = listed.some(({ checksums }) => Object.keys(checksums).length === 0)
+  if (quirks.objectChecksums === 'sent' && isFull && isBare) throw new S3Error('InvalidPart')
   const { headers: stored, metadata, tags, id } = upload.record
   const checksum = objectChecksum(upload.record.checksum, parts, headers)
   checkWrite(headers, store.bucket(bucket).objects.get(key))

@@ -20,6 +20,12 @@ export interface Quirks {
   conditions?: 'ignored' | 'refused' | 'unquoted' | 'late'
   /** What becomes of `x-amz-checksum-*` with a body: not verified and not kept, or 501. */
   checksums?: 'ignored' | 'refused'
+  /**
+   * What becomes of the checksum of a whole multipart upload (`x-amz-checksum-type: FULL_OBJECT`). `refused`: 501 at
+   * CreateMultipartUpload. `ignored`: nothing is kept of it (Ceph 16, rclone). `unverified`: it is answered, and never
+   * compared (moto). `sent`: parts cannot be copied then, and Complete must name the checksum of each part (MinIO).
+   */
+  objectChecksums?: 'refused' | 'ignored' | 'unverified' | 'sent'
   /** DeleteObjects without a Content-MD5 is refused (older MinIO, R2), or there is no DeleteObjects at all (Google). */
   deleteObjects?: 'md5-only' | 'absent'
   /** Milliseconds that must pass before a key is written again; sooner is 429 (R2, Google: 1,000). */
@@ -103,6 +109,10 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
   if (quirks.checksums === 'refused' && WITH_BODY.has(operation) && [...headers.keys()].some(isChecksum)) {
     throw new S3Error('NotImplemented')
   }
+  if (quirks.objectChecksums === 'refused' && headers.has('x-amz-checksum-type')) throw new S3Error('NotImplemented')
+  if (quirks.objectChecksums === 'sent' && operation === 'UploadPartCopy') {
+    if (findUpload(context.store, call).record.checksum?.type === 'FULL_OBJECT') throw new S3Error('InvalidArgument')
+  }
   if (operation === 'DeleteObjects') {
     if (quirks.deleteObjects === 'absent') throw new S3Error('NotImplemented')
     if (quirks.deleteObjects === 'md5-only' && !headers.has('content-md5')) throw new S3Error('MissingContentMD5')
@@ -133,6 +143,11 @@ function isIgnored(quirks: Quirks, operation: OperationName, name: string): bool
   const isCondition = name === 'if-match' || name === 'if-none-match'
   if (isCondition && WRITES.has(operation))
     return quirks.conditions === 'ignored' || (quirks.conditions === 'late' && operation === 'PutObject')
+  if (operation === 'CreateMultipartUpload') return quirks.objectChecksums === 'ignored' && isChecksum(name)
+  if (operation === 'CompleteMultipartUpload') {
+    const isIgnored = quirks.objectChecksums === 'ignored' || quirks.objectChecksums === 'unverified'
+    return isIgnored && (isChecksum(name) || name === 'x-amz-mp-object-size')
+  }
   return quirks.checksums === 'ignored' && WITH_BODY.has(operation) && isChecksum(name)
 }
 

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, verifySignature } from './auth.js'
 import { openBody } from './body.js'
 import { type Answer, type Context, httpTime } from './call.js'
+import { corrupt } from './corrupt.js'
 import { asS3Error, renderError, S3Error } from './errors.js'
 import type { Fault, Interceptor } from './intercept.js'
 import { HANDLERS } from './operations.js'
@@ -96,6 +97,7 @@ async function answerTo(service: Service, exchange: Exchange): Promise<Answer | 
   const struck = fault && (await strike(exchange, fault))
   if (struck !== undefined) return struck
   const answer = await operate(service, exchange, { target, headers, route })
+  if (fault?.action === 'corrupt') await corrupt(service.context, route)
   if (fault?.action !== 'reset-after' && fault?.action !== 'late') return answer
   answer.content?.close()
   exchange.request.socket.resetAndDestroy()
