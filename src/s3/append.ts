@@ -8,7 +8,7 @@
  */
 import { UploadError } from '../errors.js'
 import type { AppendOptions, Body } from '../store/store.js'
-import type { Payload } from './call/call.js'
+import type { Payload, Stored } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
 import { complete, isDropped, putWhole, replacedBy } from './complete.js'
 import { Held } from './held.js'
@@ -185,7 +185,7 @@ class Append {
     await this.#window.room()
   }
 
-  async #uploadPart(partNumber: number, body: Payload): Promise<{ etag: string }> {
+  async #uploadPart(partNumber: number, body: Payload): Promise<Stored> {
     const { context, keys } = this.#upload
     const uploadId = await this.#multipart.id()
     return context.call('uploadPart', { key: keys.object, uploadId, partNumber, body }, this.#giveUp.signal)
@@ -201,7 +201,7 @@ class Append {
         this.#window.putBack(confirmed)
         throw error
       })
-      this.#upload.etags?.push(...confirmed.map(({ etag }) => etag))
+      this.#upload.parts?.push(...confirmed.map(({ etag, crc32 }) => ({ etag, crc32 })))
       this.#lastCommit = this.#upload.context.now()
       this.#options.onCommit?.(this.#upload.record.offset)
     })

@@ -77,12 +77,17 @@ async function isDone({ context, record }: S3Upload, what: string, work: () => P
   }
 }
 
-/** Tries again what failed when the upload was completed. */
+/** Tries again what failed when the upload was completed, or was given up. */
 export async function removeLeftovers(upload: S3Upload): Promise<void> {
-  if (upload.record.state !== 'complete' || !upload.record.leftovers) return
+  const { state, leftovers } = upload.record
+  if ((state !== 'complete' && state !== 'failed') || !leftovers) return
   // Who only looks has no lock, and there a commit could bring back the record of an upload that is being terminated.
   if (upload.lease === undefined && upload.context.provider.conditionalWrites === 'none') return
-  if ((await abortStrays(upload, true)) && (await deleteSlots(upload))) {
+  const isClean =
+    state === 'failed'
+      ? await isDone(upload, 'removing the bytes of a failed upload', () => removeBytes(upload))
+      : (await abortStrays(upload, true)) && (await deleteSlots(upload))
+  if (isClean) {
     await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
   }
 }

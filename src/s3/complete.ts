@@ -4,8 +4,9 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import { combineCrc32 } from '../store/crc32.js'
 import type { FinishOptions } from '../store/store.js'
-import type { ListedPart, Payload } from './call/call.js'
+import type { ListedPart, NamedPart, Payload, Stored } from './call/call.js'
 import { asStoreFailure, isServerError, means, S3Fault } from './call/faults.js'
 import { abortStrays, deleteSlots } from './clean-up.js'
 import { headObject, listParts } from './look.js'
@@ -50,12 +51,22 @@ async function putObject(upload: S3Upload, body: Payload, token: string): Promis
     return (await context.call('putObject', { key: keys.object, body, data: true, ifAbsent: true, ...head })).etag
   } catch (error) {
     if (means(error, 'denied', 'refused')) throw asStoreFailure(error, record.offset)
-    const found = await headObject(upload.context.call, upload.keys.object, upload.record.offset)
-    if (found?.metadata[TOKEN_MARK] === token && found.length === body.length) return found.etag
+    if (means(error, 'contradiction')) return upload.objectContradicts(String(error))
+    const found = await headObject(context.call, keys.object, record.offset, context.provider.checksums)
+    if (found?.metadata[TOKEN_MARK] === token && found.length === body.length) {
+      return isOther(body.crc32, found) ? upload.objectContradicts(saysOther(body.crc32, found)) : found.etag
+    }
     if (means(error, 'precondition')) return undefined
     throw asStoreFailure(error, record.offset)
   }
 }
+
+/** Whether S3 says that it holds other bytes. What cannot be compared contradicts nothing. */
+const isOther = (crc32: number | undefined, told: Stored): boolean =>
+  crc32 !== undefined && told.crc32 !== undefined && told.crc32 !== crc32
+
+const saysOther = (crc32: number | undefined, told: Stored): string =>
+  `the CRC32 of what was sent is ${crc32}, and of the object ${told.crc32}`
 
 /** What a commit to `completing` says so that the object can be recognised afterwards; nothing, if it will have marks. */
 export async function replacedBy({ context, keys, record }: S3Upload): Promise<Partial<UploadRecord>> {
@@ -79,16 +90,20 @@ export async function complete(upload: S3Upload, { beforeComplete }: FinishOptio
     await upload.refresh()
     if (upload.record.state !== 'complete') throw error
   }
-  upload.etags = undefined
+  upload.parts = undefined
 }
 
 /** @returns the ETag of the object, if it is the one of this very multipart upload */
-async function objectOf({ context, keys, record }: S3Upload): Promise<string | undefined> {
-  const found = await headObject(context.call, keys.object, record.offset)
+async function objectOf(upload: S3Upload): Promise<string | undefined> {
+  const { context, keys, record } = upload
+  const found = await headObject(context.call, keys.object, record.offset, record.fullObject)
   const isMarked = found?.metadata[ID_MARK] === record.id && found.metadata[TOKEN_MARK] === record.token
   // A multipart upload of another server has no marks.
   const ours = record.token === undefined ? found?.etag !== record.replaces : isMarked
-  return found && ours && found.length === record.offset ? found.etag : undefined
+  if (!found || !ours || found.length !== record.offset) return undefined
+  return record.fullObject && isOther(record.crc32, found)
+    ? upload.objectContradicts(saysOther(record.crc32, found))
+    : found.etag
 }
 
 /** Parts of one size cannot become larger: without an end clients would wait for ever. */
@@ -98,29 +113,61 @@ const TOO_SMALL = 'The store takes no parts as small as those of this upload (mi
 const NAMINGS = 3
 
 /** @returns the ETag of the object */
-async function completeMultipart(upload: S3Upload, naming = 1): Promise<string> {
+async function completeMultipart(upload: S3Upload, naming = 1, whole = wholeOf(upload)): Promise<string> {
   const { context, keys, record } = upload
   const uploadId = record.uploadId!
   const parts = await partsToName(upload)
   // Another node was faster, or an earlier try succeeded unheard.
   if (parts === undefined) return settle(upload, new Error('ListParts: the multipart upload is gone'), true)
-  try {
-    const { etag } = await context.call('completeMultipartUpload', { key: keys.object, uploadId, parts })
+  const completed = await context
+    .call('completeMultipartUpload', { key: keys.object, uploadId, parts, ...(whole ? { whole } : {}) })
+    .catch((error: unknown) => error)
+  if (!(completed instanceof Error)) {
+    const told = completed as Stored
+    if (whole && isOther(whole.crc32, told)) return upload.objectContradicts(saysOther(whole.crc32, told))
     // Ceph answers the first Complete with an empty ETag.
-    if (etag.replaceAll('"', '') !== '') return etag
-  } catch (error) {
-    if (means(error, 'invalid-part')) {
-      // S3Proxy says so of an upload that was completed already, unheard.
-      const done = await objectOf(upload)
-      if (done !== undefined) return done
-      if (!isFinal(record) || naming === NAMINGS) return upload.contradicts(String(error))
-      upload.etags = undefined
-      return completeMultipart(upload, naming + 1)
-    }
-    if (error instanceof S3Fault && error.code === 'EntityTooSmall') return upload.contradicts(String(error), TOO_SMALL)
-    return settle(upload, error, means(error, 'missing-upload'))
+    if (told.etag.replaceAll('"', '') !== '') return told.etag
+    return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)
   }
-  return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)
+  if (means(completed, 'contradiction')) return upload.contradicts(String(completed))
+  if (means(completed, 'invalid-part')) {
+    // S3Proxy says so of an upload that was completed already, unheard.
+    const done = await objectOf(upload)
+    if (done !== undefined) return done
+    if (!isFinal(record) || naming === NAMINGS) return upload.contradicts(String(completed))
+    upload.parts = undefined
+    return completeMultipart(upload, naming + 1, whole)
+  }
+  if (completed instanceof S3Fault && completed.code === 'EntityTooSmall') {
+    return upload.contradicts(String(completed), TOO_SMALL)
+  }
+  if (whole && means(completed, 'refused') && (await areTheSame(upload, completed))) {
+    return completeMultipart(upload, naming, null)
+  }
+  return settle(upload, completed, means(completed, 'missing-upload'))
+}
+
+/** What S3 is to verify; null if nothing. */
+type Whole = { crc32: number; size: number } | null
+
+const wholeOf = ({ record: { fullObject, crc32, offset } }: S3Upload): Whole =>
+  fullObject && crc32 !== undefined ? { crc32, size: offset } : null
+
+/**
+ * A completion is refused for a reason that servers name differently: because the bytes are others, or because this one
+ * takes no checksum there after all. The parts tell, by their own checksums, which S3 verified as they came.
+ * @returns whether they are those that were committed; false if that cannot be told
+ */
+async function areTheSame(upload: S3Upload, refusal: S3Fault): Promise<boolean> {
+  const { context, keys, record } = upload
+  const listed = await listParts(context.call, keys.object, record.uploadId!, record.offset)
+  if (listed === undefined) return false
+  const parts = listed.filter(({ partNumber }) => partNumber <= record.parts)
+  const size = parts.reduce((sum, part) => sum + part.size, 0)
+  const crc32 = parts.reduce((crc: number | undefined, part) => combineCrc32(crc, part.crc32, part.size), 0)
+  const isSame = size === record.offset && crc32 === record.crc32
+  if (!isSame && (size !== record.offset || crc32 !== undefined)) return upload.contradicts(String(refusal))
+  return isSame
 }
 
 /**
@@ -133,7 +180,7 @@ async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promis
   if (isGone) return upload.multipartIsGone(cause)
   // Some servers answer 500 for a multipart upload that they dropped. Who does not remember the parts asks for them, and
   // is told.
-  if (isServerError(cause)) upload.etags = undefined
+  if (isServerError(cause)) upload.parts = undefined
   throw new UploadError('ERR_COMPLETION_PENDING', { cause, retryAfter: 1_000 })
 }
 
@@ -141,9 +188,10 @@ async function settle(upload: S3Upload, cause: unknown, isGone: boolean): Promis
  * Exactly the committed parts: from memory, or from S3 after a restart. Their ETags must chain to the record's digest.
  * @returns undefined if S3 does not know the multipart upload
  */
-async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag: string }[] | undefined> {
+async function partsToName(upload: S3Upload): Promise<NamedPart[] | undefined> {
   const { record } = upload
-  if (upload.etags?.length === record.parts) return upload.etags.map((etag, index) => ({ partNumber: index + 1, etag }))
+  if (upload.parts?.length === record.parts)
+    return upload.parts.map((part, index) => ({ partNumber: index + 1, ...part }))
   const listed = await listParts(upload.context.call, upload.keys.object, record.uploadId!, record.offset)
   if (listed === undefined) return undefined
   const parts = listed.filter(({ partNumber }) => partNumber <= record.parts)
@@ -153,7 +201,7 @@ async function partsToName(upload: S3Upload): Promise<{ partNumber: number; etag
   // Of an upload that was completed, some servers list no parts instead of saying that it is gone.
   if ((!inOrder || !isSame) && (await objectOf(upload)) !== undefined) return undefined
   if (!inOrder || !isSame) return upload.contradicts('the parts in S3 are not the committed ones')
-  return parts.map(({ partNumber, etag }) => ({ partNumber, etag }))
+  return parts
 }
 
 const isFinal = (record: UploadRecord): boolean => record.joined?.kind === 'final'

@@ -7,6 +7,7 @@ import { asStoreFailure, means } from './call/faults.js'
 
 /**
  * @param offset committed bytes, to be told with a failure
+ * @param checksum whether S3 is to tell it, too
  * @returns undefined if there is no such object
  * @throws UploadError ERR_STORE_UNAVAILABLE
  */
@@ -14,9 +15,10 @@ export async function headObject(
   call: Call,
   key: string,
   offset?: number,
+  checksum = false,
 ): Promise<Operations['headObject'][1] | undefined> {
   try {
-    return await call('headObject', { key })
+    return await call('headObject', { key, checksum })
   } catch (error) {
     if (means(error, 'missing-object')) return undefined
     throw asStoreFailure(error, offset)

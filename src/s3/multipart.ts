@@ -9,12 +9,14 @@ import type { S3Upload } from './upload.js'
 const YES = (): boolean => true
 const NO = (): boolean => false
 
+type Created = Pick<UploadRecord, 'token' | 'expiresAt' | 'fullObject'> & { uploadId: string }
+
 export class Multipart {
   readonly #upload: S3Upload
   #opening: Promise<string> | undefined
   /** A commit that names it was sent; what became of that commit may be unknown. */
   #isOffered = false
-  #created: { uploadId: string; token: string; expiresAt: number | undefined } | undefined
+  #created: Created | undefined
 
   constructor(upload: S3Upload) {
     this.#upload = upload
@@ -54,8 +56,8 @@ export class Multipart {
     if (record.uploadId !== undefined) return record.uploadId
     const token = newNonce()
     const head = objectHead(record.id, record.metadata, token)
-    const { uploadId, expiresAt, mayHaveTwin } = await context
-      .call('createMultipartUpload', { key: keys.object, ...head })
+    const { uploadId, fullObject, expiresAt, mayHaveTwin } = await context
+      .call('createMultipartUpload', { key: keys.object, ...head, fullObject: true })
       .catch((error) => {
         this.#upload.mayHaveStrays = true
         throw error
@@ -64,7 +66,8 @@ export class Multipart {
     const { multipartExpiry } = context.provider
     // A rule of the bucket, and the provider's own: whichever comes first.
     const ends = [expiresAt, multipartExpiry && context.now() + multipartExpiry].filter((end) => end !== undefined)
-    this.#created = { uploadId, token, expiresAt: ends.length > 0 ? Math.min(...ends) : undefined }
+    const end = ends.length > 0 ? Math.min(...ends) : undefined
+    this.#created = { uploadId, token, expiresAt: end, fullObject: fullObject || undefined }
     return uploadId
   }
 }

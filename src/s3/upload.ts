@@ -7,9 +7,10 @@ import type { UploadInfo, UploadState } from '../store/info.js'
 import type { WriteLease } from '../store/locker.js'
 import type { AppendOptions, Body, ByteRange, FinishOptions, UploadHandle } from '../store/store.js'
 import { append } from './append.js'
+import type { Stored } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
-import { leaveNothingEnded, removeAll, removeBytes } from './clean-up.js'
+import { leaveNothingEnded, removeAll, removeLeftovers } from './clean-up.js'
 import { complete } from './complete.js'
 import { join } from './concat/join.js'
 import type { Source } from './concat/source.js'
@@ -29,8 +30,8 @@ export class S3Upload implements UploadHandle {
   /** Undefined until the record of a new upload was first written. */
   #committed: Committed | undefined
   #draft: UploadRecord
-  /** ETags of all committed parts, if this process knows them. */
-  etags: string[] | undefined
+  /** What S3 said of each committed part, in order, if this process knows it. */
+  parts: Stored[] | undefined
   /** The bytes of the committed tail, while they are kept in memory. */
   tailBytes: MemoryBytes | undefined
   /** Somebody else may have written slots or parts that no record tells of: more is cleaned up in the end. */
@@ -47,7 +48,7 @@ export class S3Upload implements UploadHandle {
     this.keys = keys
     this.#committed = committed
     this.#draft = record
-    this.etags = record.parts === 0 ? [] : undefined
+    this.parts = record.parts === 0 ? [] : undefined
     this.inherited = committed !== undefined
   }
 
@@ -178,10 +179,14 @@ export class S3Upload implements UploadHandle {
     if ((this.record.state as UploadState) === 'failed') throw this.#gone()
   }
 
-  /** `failed` is committed first, so that no other node goes on with it. */
+  /**
+   * `failed` is committed first, so that no other node goes on with it. What cannot be removed now, or is not because of a
+   * crash, is removed by whoever opens it next.
+   */
   async fail(failure: string): Promise<void> {
-    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure })
-    await removeBytes(this)
+    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure, leftovers: true })
+    this.forgetTail()
+    await removeLeftovers(this)
   }
 
   noteFinal(finalId: string): Promise<void> {
@@ -272,6 +277,12 @@ export class S3Upload implements UploadHandle {
     failure = 'The stored parts are not those that were committed; create a new upload.',
   ): Promise<never> {
     await this.commit({ state: 'failed', failure })
+    throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(detail) })
+  }
+
+  /** The object itself is not what was committed: nothing of it stays. */
+  async objectContradicts(detail: string): Promise<never> {
+    await this.fail('The stored object is not what was sent; create a new upload.')
     throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(detail) })
   }
 

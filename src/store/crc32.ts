@@ -5,6 +5,8 @@
  * @module
  */
 
+import { Buffer } from 'node:buffer'
+
 const POLYNOMIAL = 0xedb88320
 
 type Matrix = Uint32Array
@@ -40,4 +42,17 @@ export function combineCrc32(
   let crc = first >>> 0
   for (let k = 0, rest = length; rest > 0; k++, rest = Math.floor(rest / 2)) if (rest % 2) crc = times(ZEROS[k]!, crc)
   return (crc ^ second) >>> 0
+}
+
+/** As HTTP and S3 write it: four bytes in network order, in Base64. */
+export function base64OfCrc32(crc32: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc32)
+  return bytes.toString('base64')
+}
+
+/** @returns undefined for what is none, such as S3's checksums of checksums (`…-3`) */
+export function crc32OfBase64(text: string | undefined): number | undefined {
+  if (text === undefined || !/^[A-Za-z0-9+/]{6}==$/.test(text)) return undefined
+  return Buffer.from(text, 'base64').readUInt32BE()
 }

@@ -18,7 +18,12 @@ import { startBucket } from '../../src/testing/bucket/index.js'
 export const BUCKET = 'uploads'
 
 /** Of the development bucket: stores that are told this do not ask it, so that requests can be counted and faulted. */
-export const KNOWN = { conditionalWrites: 'quoted', checksums: true, missingKey: 'absent' } as const
+export const KNOWN = {
+  conditionalWrites: 'quoted',
+  checksums: true,
+  missingKey: 'absent',
+  fullObjectChecksums: 'all',
+} as const
 
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'holdfast-test-'))

@@ -33,15 +33,25 @@ export interface PutObject {
   lease?: WriteLease | undefined
 }
 
-export interface ListedPart {
-  partNumber: number
+/** What S3 says of what it stored. */
+export interface Stored {
   etag: string
+  /** CRC32 of all bytes of the object or the part, if S3 tells it. */
+  crc32?: number | undefined
+}
+
+/** A part as CompleteMultipartUpload names it. */
+export interface NamedPart extends Stored {
+  partNumber: number
+}
+
+export interface ListedPart extends NamedPart {
   size: number
 }
 
 /** Name → input and output. */
 export interface Operations {
-  putObject: [PutObject, { etag: string }]
+  putObject: [PutObject, Stored]
   getObject: [
     { key: string; range?: string | undefined; ifMatch?: string | undefined },
     {
@@ -53,20 +63,31 @@ export interface Operations {
       body: AsyncIterable<Uint8Array>
     },
   ]
-  headObject: [{ key: string }, { etag: string; length: number; metadata: Record<string, string> }]
+  headObject: [
+    { key: string /** Its checksum is to be told, too. */; checksum?: boolean },
+    Stored & { length: number; metadata: Record<string, string> },
+  ]
   /** At most 1,000 keys; missing ones are no failure. */
   deleteObjects: [{ keys: string[] }, undefined]
   createMultipartUpload: [
-    { key: string; contentType: string | undefined; metadata: Record<string, string> },
+    {
+      key: string
+      contentType: string | undefined
+      metadata: Record<string, string>
+      /** Its completion is to verify the CRC32 of the whole, if the provider can do that. */
+      fullObject?: boolean
+    },
     {
       uploadId: string
+      /** It will. */
+      fullObject?: boolean
       /** Milliseconds since the epoch: when the provider's rules drop it. */
       expiresAt?: number
       /** An earlier try may have made another one unheard. */
       mayHaveTwin?: boolean
     },
   ]
-  uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, { etag: string }]
+  uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, Stored]
   /** Of an object in the same bucket; the whole of it without a range. */
   uploadPartCopy: [
     {
@@ -81,8 +102,14 @@ export interface Operations {
     { etag: string },
   ]
   completeMultipartUpload: [
-    { key: string; uploadId: string; parts: { partNumber: number; etag: string }[] },
-    { etag: string },
+    {
+      key: string
+      uploadId: string
+      parts: NamedPart[]
+      /** What the object must have, for a multipart upload that was created so. */
+      whole?: { crc32: number /** Bytes. */; size: number } | undefined
+    },
+    Stored,
   ]
   abortMultipartUpload: [{ key: string; uploadId: string }, undefined]
   /** Unfinished multipart uploads of exactly this key; at most the first thousand. */

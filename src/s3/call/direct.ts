@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
-import type { Operations, Payload } from './call.js'
+import { base64OfCrc32, crc32OfBase64 } from '../../store/crc32.js'
+import type { Operations, Payload, Stored } from './call.js'
 import { S3Fault } from './faults.js'
 import { type Credentials, canonicalQuery, encodeKey, sign } from './sign.js'
 
@@ -29,7 +30,7 @@ export interface DirectOptions {
 }
 
 export interface DirectPlane {
-  send(name: DataOperation, input: Operations[DataOperation][0], signal?: AbortSignal): Promise<{ etag: string }>
+  send(name: DataOperation, input: Operations[DataOperation][0], signal?: AbortSignal): Promise<Stored>
   close(): void
 }
 
@@ -97,7 +98,7 @@ function describe(
 ): { headers: Record<string, string>; query: Record<string, string> } {
   const headers: Record<string, string> = {}
   const { crc32 } = input.body
-  if (crc32 !== undefined && !withoutChecksum) headers['x-amz-checksum-crc32'] = base64Crc32(crc32)
+  if (crc32 !== undefined && !withoutChecksum) headers['x-amz-checksum-crc32'] = base64OfCrc32(crc32)
   if (name === 'uploadPart') {
     const { uploadId, partNumber } = input as Operations['uploadPart'][0]
     return { headers, query: { partNumber: String(partNumber), uploadId } }
@@ -108,12 +109,6 @@ function describe(
   if (ifMatch) headers['if-match'] = ifMatch
   if (ifAbsent) headers['if-none-match'] = '*'
   return { headers, query: {} }
-}
-
-function base64Crc32(crc32: number): string {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(crc32)
-  return bytes.toString('base64')
 }
 
 /** S3 refused the request for its time; its own is in the answer. */
@@ -148,7 +143,7 @@ function put(
   { name, url, path, headers, body, agent }: Put,
   idleTimeout: number,
   signal?: AbortSignal,
-): Promise<{ etag: string }> {
+): Promise<Stored> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? https.request : http.request
     const { hostname, port } = url
@@ -231,12 +226,12 @@ function drained(request: http.ClientRequest): Promise<void> {
   })
 }
 
-async function readAnswer(name: DataOperation, response: http.IncomingMessage): Promise<{ etag: string }> {
+async function readAnswer(name: DataOperation, response: http.IncomingMessage): Promise<Stored> {
   const status = response.statusCode ?? 0
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) if (text.length < ANSWER_LIMIT) text += chunk
   const etag = response.headers.etag
-  if (status === 200 && etag) return { etag }
+  if (status === 200 && etag) return { etag, crc32: crc32OfBase64(String(response.headers['x-amz-checksum-crc32'])) }
   const read = (tag: string): string => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(text)?.[1] ?? ''
   if (status >= 200 && status < 300) throw new S3Fault(name, 0, 'NoETag', 'a success without an ETag')
   const time = Date.parse(response.headers.date ?? '')

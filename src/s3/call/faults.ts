@@ -28,7 +28,8 @@ export class S3Fault extends Error {
 
 /**
  * `unknown`: no clear answer; the request may have been done or may still be. `throttled`, `transient`: not done, worth
- * another try. `conflict`: a concurrent request on the key, look again. The others are clear refusals.
+ * another try. `conflict`: a concurrent request on the key, look again. `contradiction`: what S3 holds is not what it was
+ * sent. The others are clear refusals.
  */
 export type Meaning =
   | 'missing-object'
@@ -39,6 +40,7 @@ export type Meaning =
   | 'transient'
   | 'unknown'
   | 'invalid-part'
+  | 'contradiction'
   | 'denied'
   | 'refused'
 
@@ -62,6 +64,10 @@ const BY_CODE: Record<string, Meaning> = {
   // The bytes changed on the way, so sending them again helps.
   BadDigest: 'transient',
   XAmzContentSHA256Mismatch: 'transient',
+  // MinIO's name for BadDigest.
+  XAmzContentChecksumMismatch: 'transient',
+  // Ours: S3 confirmed other bytes (integrity.ts). A part is sent again in its place; an object is there.
+  OtherChecksum: 'contradiction',
   // Clients go away in the middle of a body; Cloudflare R2 calls it so.
   ClientDisconnect: 'transient',
   ExpiredToken: 'transient',
@@ -75,7 +81,13 @@ const OF_AN_UPLOAD: ReadonlySet<OperationName> = new Set([
   'listParts',
 ])
 
+/** What was stored is other than was said of it. */
+const OTHER_BYTES = ['BadDigest', 'XAmzContentChecksumMismatch']
+
 function meaningOf(operation: OperationName, status: number, code: string): Meaning {
+  // Of the object, that is: no other try will mend it.
+  if (operation === 'completeMultipartUpload' && OTHER_BYTES.includes(code)) return 'contradiction'
+  if (operation === 'uploadPart' && code === 'OtherChecksum') return 'transient'
   const meaning = BY_CODE[code]
   // DigitalOcean and Ceph answer NoSuchKey where AWS answers NoSuchUpload.
   if (OF_AN_UPLOAD.has(operation) && (meaning === 'missing-object' || (!meaning && status === 404))) {
@@ -91,6 +103,12 @@ function meaningOf(operation: OperationName, status: number, code: string): Mean
   if (status === 0 || status >= 500) return status === 503 ? 'throttled' : 'unknown'
   if (status === 408) return 'transient'
   return 'refused'
+}
+
+/** Whether the fault tells what the provider does, rather than how it fares. */
+export function isClear(fault: S3Fault): boolean {
+  if (fault.status === 501 || [...OTHER_BYTES, 'XAmzContentSHA256Mismatch'].includes(fault.code)) return true
+  return !isWorthRetrying(fault) && fault.meaning !== 'conflict'
 }
 
 /** Whether the same request may succeed when it is sent again. */

@@ -19,7 +19,8 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
-import type { Call, OperationName, Operations, Payload } from './call.js'
+import { base64OfCrc32, crc32OfBase64 } from '../../store/crc32.js'
+import type { Call, OperationName, Operations, Payload, Stored } from './call.js'
 import { secondsOf } from './direct.js'
 import { S3Fault } from './faults.js'
 import { withContentMd5 } from './md5.js'
@@ -153,13 +154,16 @@ function inputOf(name: OperationName, input: Operations[OperationName][0], bucke
       Operations['uploadPart'][0] &
       Operations['uploadPartCopy'][0] &
       Operations['deleteObjects'][0] &
+      Operations['createMultipartUpload'][0] &
       Operations['completeMultipartUpload'][0] &
+      Operations['headObject'][0] &
       Operations['listParts'][0]
   >
   if (name === 'deleteObjects') return { Delete: { Objects: all.keys!.map((Key) => ({ Key })), Quiet: true } }
   // The keys come in order, so that those of the key itself come first.
   if (name === 'listMultipartUploads') return { Prefix: all.key }
   const copies = name === 'uploadPartCopy'
+  const { whole } = all
   return {
     Key: all.key,
     CopySource: copies ? `${bucket}/${encodeKey(all.source!)}` : undefined,
@@ -174,8 +178,18 @@ function inputOf(name: OperationName, input: Operations[OperationName][0], bucke
     PartNumber: all.partNumber,
     PartNumberMarker: all.after ? String(all.after) : undefined,
     MultipartUpload: all.parts && {
-      Parts: all.parts.map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag })),
+      // MinIO and VersityGW want the checksum of each part beside that of the whole; S3 takes it.
+      Parts: all.parts.map(({ partNumber, etag, crc32 }) => ({
+        PartNumber: partNumber,
+        ETag: etag,
+        ChecksumCRC32: whole && crc32 !== undefined ? base64OfCrc32(crc32) : undefined,
+      })),
     },
+    ChecksumAlgorithm: all.fullObject ? 'CRC32' : undefined,
+    ChecksumType: all.fullObject || whole ? 'FULL_OBJECT' : undefined,
+    ChecksumCRC32: whole && base64OfCrc32(whole.crc32),
+    MpuObjectSize: whole?.size,
+    ChecksumMode: all.checksum ? 'ENABLED' : undefined,
   }
 }
 
@@ -189,7 +203,12 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
       return undefined
     }
     case 'createMultipartUpload':
-      return { uploadId: output.UploadId, expiresAt: output.AbortDate?.getTime() }
+      return {
+        uploadId: output.UploadId,
+        expiresAt: output.AbortDate?.getTime(),
+        // Who does not know the header does not repeat it.
+        fullObject: output.ChecksumType === 'FULL_OBJECT',
+      }
     case 'listMultipartUploads': {
       const { key } = input as Operations['listMultipartUploads'][0]
       // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -204,6 +223,7 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
           partNumber: part.PartNumber,
           etag: part.ETag,
           size: part.Size,
+          crc32: crc32OfBase64(part.ChecksumCRC32),
         })),
         next: output.IsTruncated ? Number(output.NextPartNumberMarker) : undefined,
       }
@@ -216,14 +236,21 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
         body: timed(output.Body, timeout),
       }
     case 'headObject':
-      return { etag: output.ETag ?? '', length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
+      return { ...storedOf(output), length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
     case 'abortMultipartUpload':
       return undefined
     case 'uploadPartCopy':
       return { etag: output.CopyPartResult?.ETag ?? '' }
     default:
-      return { etag: output.ETag ?? '' }
+      return storedOf(output)
   }
+}
+
+/** A checksum of the parts' checksums, as opposed to one of the bytes, says nothing here. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+function storedOf(output: any): Stored {
+  const crc32 = output.ChecksumType === 'COMPOSITE' ? undefined : crc32OfBase64(output.ChecksumCRC32)
+  return { etag: output.ETag ?? '', ...(crc32 === undefined ? {} : { crc32 }) }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the SDK throws

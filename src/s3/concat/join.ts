@@ -56,7 +56,7 @@ const unwrapped = (error: unknown): unknown =>
 async function assemble(upload: S3Upload, sources: readonly Source[]): Promise<void> {
   const { context, keys } = upload
   const sizes = sources.map(({ size }) => size)
-  const listed = await begin(upload, sizes)
+  const listed = await begin(upload, sources)
   const pieces = planPieces(sizes, layoutOf(upload)!)
   const uploadId = upload.record.uploadId!
   await makeMissing(upload, sources, pieces, listed)
@@ -70,7 +70,7 @@ async function assemble(upload: S3Upload, sources: readonly Source[]): Promise<v
   const crc32 = sources.reduce((crc: number | undefined, source) => combineCrc32(crc, source.crc32, source.size), 0)
   const all = { parts: made.length, partBytes: length, partsDigest, offset: length, length, crc32 }
   await upload.commit({ ...all, state: 'completing' })
-  upload.etags = made.map(({ etag }) => etag)
+  upload.parts = made.map(({ etag, crc32 }) => ({ etag, crc32 }))
 }
 
 const layoutOf = ({ record }: S3Upload): Layout | undefined =>
@@ -83,26 +83,44 @@ const isMade = (piece: Piece, index: number, part: ListedPart | undefined): bool
  * Sees to it that the record names a multipart upload that is there, and a layout that can be made here.
  * @returns the parts that are there already
  */
-async function begin(upload: S3Upload, sizes: readonly number[]): Promise<readonly ListedPart[]> {
+async function begin(upload: S3Upload, sources: readonly Source[]): Promise<readonly ListedPart[]> {
   const { context, keys, record } = upload
+  const sizes = sources.map(({ size }) => size)
   const total = sizes.reduce((sum, size) => sum + size, 0)
   const layout = layoutOf(upload)
   if (record.uploadId !== undefined && layout !== undefined) {
     const isTooLarge = !context.provider.copiesParts && layout.most > readPartSize(context.limits, total)
-    const listed = isTooLarge ? undefined : await listParts(context.call, keys.object, record.uploadId)
+    const isUseless = isTooLarge || (record.fullObject && !mayBeVerified(context))
+    const listed = isUseless ? undefined : await listParts(context.call, keys.object, record.uploadId)
     if (listed !== undefined) return listed
   }
-  await beginAnew(upload, chooseLayout(context.limits, context.provider, sizes), total)
+  const isKnown = sources.every(({ crc32 }) => crc32 !== undefined)
+  await beginAnew(
+    upload,
+    chooseLayout(context.limits, context.provider, sizes),
+    total,
+    isKnown && mayBeVerified(context),
+  )
   return []
 }
 
-async function beginAnew(upload: S3Upload, layout: Layout, length: number): Promise<void> {
+/** Whether the provider can verify the CRC32 of an object that is made as it makes it. */
+const mayBeVerified = ({ provider: { fullObjectChecksums, copiesParts } }: S3Context): boolean =>
+  fullObjectChecksums === 'all' || (fullObjectChecksums === 'sent' && !copiesParts)
+
+async function beginAnew(upload: S3Upload, layout: Layout, length: number, verified: boolean): Promise<void> {
   const { record } = upload
   if (record.joined?.kind !== 'final') throw new UploadError('ERR_INVALID_CONCAT')
   const token = newNonce()
-  const uploadId = await createMultipart(upload, token)
+  const { uploadId, fullObject } = await createMultipart(upload, token, verified)
   try {
-    await upload.commit({ uploadId, token, length, joined: { ...record.joined, layout } })
+    await upload.commit({
+      uploadId,
+      token,
+      fullObject: fullObject || undefined,
+      length,
+      joined: { ...record.joined, layout },
+    })
   } catch (error) {
     const mayBeNamed = await upload.mayName(uploadId).catch(() => true)
     if (!mayBeNamed) await abort(upload, uploadId)
@@ -112,15 +130,19 @@ async function beginAnew(upload: S3Upload, layout: Layout, length: number): Prom
   await abort(upload, record.uploadId)
 }
 
-async function createMultipart(upload: S3Upload, token: string): Promise<string> {
+async function createMultipart(
+  upload: S3Upload,
+  token: string,
+  verified: boolean,
+): Promise<Operations['createMultipartUpload'][1]> {
   const { context, keys, record } = upload
   const head = objectHead(record.id, record.metadata, token)
   // Until it is answered once and clearly, there may be one that nobody knows.
   const before = upload.mayHaveStrays
   upload.mayHaveStrays = true
-  const { uploadId, mayHaveTwin } = await context.call('createMultipartUpload', { key: keys.object, ...head })
-  upload.mayHaveStrays = before || mayHaveTwin === true
-  return uploadId
+  const created = await context.call('createMultipartUpload', { key: keys.object, ...head, fullObject: verified })
+  upload.mayHaveStrays = before || created.mayHaveTwin === true
+  return created
 }
 
 /** What is left is looked for when the upload is completed. */
@@ -190,6 +212,8 @@ async function copy(
     if (etag === '') return cannotCopy(upload, new Error('UploadPartCopy: a success without a result'))
   } catch (error) {
     if (means(error, 'precondition')) throw isOther(sources[source]!, error)
+    // MinIO copies no part into an object that is to be verified.
+    if (record.fullObject && means(error, 'refused') && !isUnsupported(error)) return cannotVerify(upload, error)
     if (isUnsupported(error) || (await isIgnored(upload, partNumber, error))) return cannotCopy(upload, error)
     throw error
   }
@@ -238,6 +262,16 @@ async function isIgnored({ context, keys, record }: S3Upload, partNumber: number
   if (!(error instanceof S3Fault) || error.status < 500) return false
   const listed = await listParts(context.call, keys.object, record.uploadId!)
   return listed?.some((part) => part.partNumber === partNumber && part.size === 0) === true
+}
+
+/** From now on, objects of copied parts are made as before there were such checksums. */
+function cannotVerify({ context, record }: S3Upload, cause: unknown): never {
+  const message = 'the provider copies no part into an object whose checksum it is to verify; it copies without'
+  if (context.provider.fullObjectChecksums === 'all') {
+    context.logger.warn({ upload: record.id, error: String(cause) }, message)
+    context.provider.fullObjectChecksums = 'sent'
+  }
+  throw new Again('the provider copies no verified parts', { cause })
 }
 
 /** From now on, bytes go through this process. */

@@ -9,6 +9,7 @@ import type { Operations } from '../call/call.js'
 import { S3Fault } from '../call/faults.js'
 import { type ProbeResult, probeProvider } from '../provider/probe.js'
 import type { Profile } from '../provider/profiles.js'
+import { FULL_OBJECT } from '../provider/whole.js'
 import { freshPayload } from './payload.js'
 import { readAfterWrite, readDuringWrite } from './reads.js'
 import { brief, type Room, refusalOf } from './room.js'
@@ -32,6 +33,7 @@ export async function writes(room: Room, profile: Profile): Promise<void> {
     await resurrection(room)
   }
   await checksums(room, probed)
+  wholeChecksums(room, probed)
   await readAfterWrite(room)
   if (room.facts.conditionalWrites !== undefined) await readDuringWrite(room)
 }
@@ -125,7 +127,7 @@ async function resurrection(room: Room): Promise<void> {
 async function checksums(room: Room, { found, notes }: ProbeResult): Promise<void> {
   if (found.checksums === undefined) return
   room.facts.checksums = found.checksums
-  const isIgnored = notes.some((note) => note.includes('not verified'))
+  const isIgnored = notes.some((note) => /^x-amz-checksum-crc32 .*not verified/.test(note))
   const md5 = await wrongMd5(room)
   const guard = md5 ? 'Content-MD5 guards the bytes instead.' : 'Nothing guards the bytes on their way but TCP and TLS.'
   if (found.checksums && !isIgnored) room.find('Writes', 'CRC32 of the bytes', 'ok', 'verified')
@@ -134,6 +136,18 @@ async function checksums(room: Room, { found, notes }: ProbeResult): Promise<voi
     room.find('Writes', 'CRC32 of the bytes', 'warning', 'taken, but not verified', meaning)
   } else room.find('Writes', 'CRC32 of the bytes', md5 ? 'info' : 'warning', 'refused', guard)
   room.find('Writes', 'Content-MD5 of the bytes', md5 ? 'ok' : 'info', md5 ? 'verified' : 'not verified')
+}
+
+const OF_THE_WHOLE = { all: 'verified', sent: 'verified, unless parts are copied' }
+
+function wholeChecksums(room: Room, { found: { fullObjectChecksums }, notes }: ProbeResult): void {
+  if (fullObjectChecksums === undefined) return
+  room.facts.fullObjectChecksums = fullObjectChecksums
+  const what = 'CRC32 of a whole upload'
+  const reason = notes.find((note) => note.startsWith(FULL_OBJECT))?.slice(`${FULL_OBJECT} is `.length) ?? 'no'
+  const meaning = 'S3 verifies each part as it comes, and the object no more when it is completed.'
+  if (fullObjectChecksums === 'none') room.find('Writes', what, 'info', reason, meaning)
+  else room.find('Writes', what, 'ok', OF_THE_WHOLE[fullObjectChecksums])
 }
 
 async function wrongMd5(room: Room): Promise<boolean> {

@@ -12,6 +12,11 @@ export interface Capabilities {
   conditionalWrites: 'quoted' | 'unquoted' | 'none'
   /** `x-amz-checksum-crc32` is taken (verified, or at least ignored) with UploadPart and PutObject. */
   checksums: boolean
+  /**
+   * Which multipart uploads can be created for a CRC32 of their whole object (`x-amz-checksum-type: FULL_OBJECT`), so that
+   * CompleteMultipartUpload refuses other bytes: `all`; `sent`, those whose parts are sent, and not copied (MinIO); `none`.
+   */
+  fullObjectChecksums: 'all' | 'sent' | 'none'
   /** What a read of a missing key is answered: `denied` where the credentials may not list the bucket. */
   missingKey: 'absent' | 'denied'
   /** DeleteObjects exists; without it, objects are deleted one by one. */
@@ -30,6 +35,7 @@ export interface Capabilities {
 export const AWS_CAPABILITIES: Capabilities = {
   conditionalWrites: 'quoted',
   checksums: true,
+  fullObjectChecksums: 'all',
   missingKey: 'absent',
   deleteObjects: true,
   multipartExpiry: undefined,

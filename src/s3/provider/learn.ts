@@ -14,6 +14,9 @@ import { AWS_CAPABILITIES, type Capabilities } from './capabilities.js'
 import { probeProvider } from './probe.js'
 import { type Profile, profileOf, UNKNOWN_PROFILE } from './profiles.js'
 
+/** What the probe finds out. */
+const ASKED = ['conditionalWrites', 'checksums', 'missingKey', 'fullObjectChecksums'] as const
+
 const LIMITS = ['minPartSize', 'maxPartSize', 'maxMultipartParts', 'maxObjectSize'] as const
 
 /** Milliseconds for a look at how the server calls itself. */
@@ -30,8 +33,11 @@ export async function learn(context: S3Context, plain: Call, given: S3StoreOptio
   limitBy(profile, context, given)
   const known = { ...capabilitiesOf(profile), ...given.capabilities }
   Object.assign(provider, known)
-  const isKnown =
-    known.conditionalWrites !== undefined && known.checksums !== undefined && known.missingKey !== undefined
+  // A checksum of the whole can only be made where each part has one.
+  const hasChecksums = known.checksums !== false && !given.disableContentHashes && isSdkClient(given.service)
+  if (!hasChecksums) known.fullObjectChecksums = 'none'
+  provider.fullObjectChecksums = known.fullObjectChecksums ?? 'none'
+  const isKnown = ASKED.every((name) => known[name] !== undefined)
   if (isKnown) return
   const { found, notes } = await probeProvider(plain, { prefix: prefixes.metadataObjectPrefix, known }).catch(
     (error) => {

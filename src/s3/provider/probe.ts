@@ -8,13 +8,14 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import { type Call, type PutObject, payloadOf } from '../call/call.js'
-import { isWorthRetrying, means, S3Fault } from '../call/faults.js'
+import { type Call, type Payload, type PutObject, payloadOf } from '../call/call.js'
+import { isClear, means, S3Fault } from '../call/faults.js'
 import type { Capabilities } from './capabilities.js'
+import { askOfWhole } from './whole.js'
 
 export interface ProbeResult {
   /** What was found out; what is absent could not be. */
-  readonly found: Partial<Pick<Capabilities, 'conditionalWrites' | 'checksums' | 'missingKey'>>
+  readonly found: Partial<Pick<Capabilities, 'conditionalWrites' | 'checksums' | 'missingKey' | 'fullObjectChecksums'>>
   /** Whether all that was asked was found out; if not, the probe is worth repeating. */
   readonly complete: boolean
   /** Sentences for the log: why something is not as on AWS, or could not be found out. */
@@ -51,6 +52,7 @@ export async function probeProvider(call: Call, options: ProbeOptions): Promise<
       await probe.conditions()
       await probe.wrongChecksum()
       await probe.readExisting()
+      await probe.wholeObject()
     }
   } finally {
     await probe.remove()
@@ -70,6 +72,8 @@ class Probe {
   readonly #call: Call
   readonly #options: ProbeOptions
   #etag = ''
+  /** What the object holds. */
+  #content: Payload = payloadOf([], 0, 0)
   #mayExist = false
   #wroteAt = 0
   #readIsDenied = false
@@ -105,7 +109,7 @@ class Probe {
   async create(): Promise<boolean> {
     const conditional = this.#options.known?.conditionalWrites === undefined
     const checked = this.#options.known?.checksums === undefined
-    if (!conditional && !checked && !this.#readIsDenied) return false
+    if (!conditional && !checked && !this.#readIsDenied && !this.#asksForWhole) return false
     // Both at once, as the store does it; apart only to find out which of the two is not taken.
     const tries = [
       { conditional, checked },
@@ -159,6 +163,33 @@ class Probe {
     if (fault === undefined) this.notes.push('x-amz-checksum-crc32 is taken, but not verified')
   }
 
+  get #asksForWhole(): boolean {
+    const { checksums, fullObjectChecksums } = { ...this.#options.known, ...this.found }
+    return fullObjectChecksums === undefined && checksums !== false
+  }
+
+  async wholeObject(): Promise<void> {
+    if (!this.#asksForWhole) return
+    const { fullObjectChecksums, note } = await askOfWhole(this.#asked, this.#key, this.#content)
+    this.found.fullObjectChecksums = fullObjectChecksums
+    if (note !== undefined) this.notes.push(note)
+  }
+
+  /** At the pace of the provider. */
+  readonly #asked: Call = (name, input) =>
+    this.#answered(async () => {
+      if (name === 'completeMultipartUpload') await this.#interval()
+      try {
+        return await this.#call(name, input, this.#options.signal)
+      } finally {
+        this.#wroteAt = Date.now()
+      }
+    })
+
+  #interval(): Promise<void> {
+    return sleep(Math.max(0, this.#wroteAt + (this.#options.known?.writeInterval ?? 0) - Date.now()))
+  }
+
   async remove(): Promise<void> {
     if (!this.#mayExist) return
     await this.#call('deleteObjects', { keys: [this.#key] }).catch((error) => {
@@ -195,9 +226,9 @@ class Probe {
     const bytes = Buffer.from(`Holdfast asks what this bucket does. ${randomBytes(12).toString('hex')}\n`)
     const crc = checksum === 'none' ? undefined : crc32(bytes) ^ (checksum === 'wrong' ? 1 : 0)
     const body = payloadOf([bytes], bytes.length, crc === undefined ? undefined : crc >>> 0)
-    const { signal, known } = this.#options
+    const { signal } = this.#options
     const input = { key: this.#key, body, data: false, contentType: 'text/plain', ...condition }
-    await sleep(Math.max(0, this.#wroteAt + (known?.writeInterval ?? 0) - Date.now()))
+    await this.#interval()
     const outcome = await this.#tried(async (attempt) => {
       this.#mayExist = true
       try {
@@ -211,6 +242,7 @@ class Probe {
       }
     })
     if (!outcome.fault && checksum !== 'wrong') this.#etag = outcome.etag
+    if (!outcome.fault) this.#content = payloadOf([bytes], bytes.length, crc32(bytes))
     return outcome
   }
 
@@ -224,23 +256,26 @@ class Probe {
   }
 
   async #tried(request: (attempt: number) => Promise<{ etag: string }>): Promise<Outcome> {
+    try {
+      return await this.#answered(request)
+    } catch (error) {
+      if (error instanceof S3Fault && isClear(error)) return { fault: error }
+      throw error
+    }
+  }
+
+  /** Tries until there is a clear answer. @throws S3Fault */
+  async #answered<T>(request: (attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await request(attempt)
       } catch (error) {
-        if (!(error instanceof S3Fault)) throw error
-        if (isClear(error)) return { fault: error }
-        if (attempt === ATTEMPTS || this.#options.signal?.aborted) throw error
+        const isLast = attempt === ATTEMPTS || this.#options.signal?.aborted
+        if (!(error instanceof S3Fault) || isClear(error) || isLast) throw error
         await sleep(error.meaning === 'throttled' ? (this.#options.throttleDelay ?? THROTTLE_DELAY) : NO_ANSWER_DELAY)
       }
     }
   }
-}
-
-/** Whether the fault tells what the provider does, rather than how it fares. */
-function isClear(fault: S3Fault): boolean {
-  if (fault.status === 501 || fault.code === 'BadDigest' || fault.code === 'XAmzContentSHA256Mismatch') return true
-  return !isWorthRetrying(fault) && fault.meaning !== 'conflict'
 }
 
 const isSame = (a: { conditional: boolean; checked: boolean }, b: typeof a): boolean =>

@@ -57,6 +57,7 @@ const PROFILES: readonly Profile[] = [
     facts: {
       conditionalWrites: 'quoted',
       checksums: true,
+      fullObjectChecksums: 'all',
       deleteObjects: true,
       multipartExpiry: undefined,
       writeInterval: 0,

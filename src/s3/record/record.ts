@@ -39,6 +39,8 @@ export interface UploadRecord {
   offset: number
   /** The multipart upload; undefined before the first full part, and for ever if the upload fits into one. */
   uploadId: string | undefined
+  /** The multipart upload was created so that its completion verifies `crc32`. */
+  fullObject?: boolean | undefined
   /** Written into the metadata of the final object, so that it can be recognised after a lost answer. */
   token: string | undefined
   /** Undefined unless another server began the upload and stored parts. */

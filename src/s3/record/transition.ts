@@ -60,6 +60,10 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
     'parts stay where they are',
   )
   rule(
+    before.uploadId !== after.uploadId || before.fullObject === after.fullObject,
+    'what a multipart upload was created for stays',
+  )
+  rule(
     before.base?.parts === after.base?.parts && before.base?.bytes === after.base?.bytes,
     'what another server stored stays',
   )

@@ -41,37 +41,54 @@ async function probe(context: TestContext, bucket: OpenBucket, options: Partial<
   return { ...result, requests, left: await bucket.keys() }
 }
 
-const AS_ON_AWS = { conditionalWrites: 'quoted', checksums: true, missingKey: 'absent' } as const
+const AS_ON_AWS = {
+  conditionalWrites: 'quoted',
+  checksums: true,
+  missingKey: 'absent',
+  fullObjectChecksums: 'all',
+} as const
 
-test('a bucket that does as AWS does: seven requests, and nothing stays', async (context) => {
+/** Of which the last four are a multipart upload. */
+const ELEVEN = 11
+
+test('a bucket that does as AWS does: eleven requests, and nothing stays', async (context) => {
   const { found, notes, complete, requests, left } = await probe(context, await open(context))
   assert.deepEqual({ found, notes, complete, left }, { found: AS_ON_AWS, notes: [], complete: true, left: [] })
-  assert.equal(requests, 7)
+  assert.equal(requests, ELEVEN)
 })
 
 const ROWS: readonly [quirks: Quirks, found: Partial<Capabilities>, note: RegExp][] = [
   [{ conditions: 'ignored' }, { conditionalWrites: 'none' }, /^If-None-Match is ignored$/],
   [{ conditions: 'refused' }, { conditionalWrites: 'none' }, /^If-None-Match is refused \(501 NotImplemented\)$/],
   [{ conditions: 'unquoted' }, { conditionalWrites: 'unquoted' }, /without quotes/],
-  [{ checksums: 'refused' }, { checksums: false }, /^x-amz-checksum-crc32 is refused \(501 NotImplemented\)$/],
+  [
+    { checksums: 'refused' },
+    { checksums: false, fullObjectChecksums: undefined },
+    /^x-amz-checksum-crc32 is refused \(501 NotImplemented\)$/,
+  ],
   [{ checksums: 'ignored' }, { checksums: true }, /taken, but not verified/],
   [{ missingKey: 'AccessDenied' }, { missingKey: 'denied' }, /^$/],
+  [{ objectChecksums: 'sent' }, { fullObjectChecksums: 'sent' }, /^$/],
+  [{ partCopies: 'refused' }, { fullObjectChecksums: 'sent' }, /^$/],
+  [{ objectChecksums: 'refused' }, { fullObjectChecksums: 'none' }, /FULL_OBJECT is refused \(501 NotImplemented\)$/],
+  [{ objectChecksums: 'ignored' }, { fullObjectChecksums: 'none' }, /FULL_OBJECT is ignored$/],
+  [{ objectChecksums: 'unverified' }, { fullObjectChecksums: 'none' }, /FULL_OBJECT is taken, but not verified$/],
 ]
 
 for (const [quirks, differs, note] of ROWS) {
   test(`${JSON.stringify(quirks)}: found, and nothing stays`, async (context) => {
     const { found, notes, complete, requests, left } = await probe(context, await open(context, quirks))
-    assert.deepEqual(found, { ...AS_ON_AWS, ...differs })
+    assert.deepEqual({ fullObjectChecksums: undefined, ...found }, { ...AS_ON_AWS, ...differs })
     assert.match(notes.join('; '), note)
     assert.deepEqual(left, [])
     assert.ok(complete)
-    assert.ok(requests <= 9, `${requests} requests`)
+    assert.ok(requests <= ELEVEN + 2, `${requests} requests`)
   })
 }
 
 test('refused conditions and refused checksums are told apart', async (context) => {
   const { found, notes } = await probe(context, await open(context, { conditions: 'refused', checksums: 'refused' }))
-  assert.deepEqual(found, { ...AS_ON_AWS, conditionalWrites: 'none', checksums: false })
+  assert.deepEqual(found, { conditionalWrites: 'none', checksums: false, missingKey: 'absent' })
   assert.equal(notes.length, 2)
 })
 
@@ -110,7 +127,9 @@ test('what is known is not asked', async (context) => {
   const bucket = await open(context)
   const known = { ...AS_ON_AWS }
   assert.equal((await probe(context, bucket, { known })).requests, 0)
-  const one = await probe(context, bucket, { known: { conditionalWrites: 'none', missingKey: 'absent' } })
+  const one = await probe(context, bucket, {
+    known: { conditionalWrites: 'none', missingKey: 'absent', fullObjectChecksums: 'all' },
+  })
   assert.deepEqual(one.found, { checksums: true })
   assert.equal(one.requests, 3)
 })
@@ -118,7 +137,7 @@ test('what is known is not asked', async (context) => {
 test('one write a second for each key: waited for, and not taken for a refusal', async (context) => {
   const known = await probe(context, await open(context, { writeInterval: 150 }), { known: { writeInterval: 160 } })
   assert.deepEqual(known.found, AS_ON_AWS)
-  assert.equal(known.requests, 7)
+  assert.equal(known.requests, ELEVEN)
   const unknown = await probe(context, await open(context, { writeInterval: 150 }))
   assert.deepEqual(unknown.found, AS_ON_AWS)
 })
@@ -126,7 +145,18 @@ test('one write a second for each key: waited for, and not taken for a refusal',
 const DENIALS: readonly [operation: string, found: Partial<Capabilities>, note: RegExp, stays: number][] = [
   ['PutObject', { missingKey: 'absent' }, /^PutObject is refused \(403 AccessDenied\)$/, 0],
   ['DeleteObjects', AS_ON_AWS, /^meta\/\.holdfast-probe-\w+ could not be removed \(403 AccessDenied\)$/, 1],
-  ['GetObject', { conditionalWrites: 'quoted', checksums: true }, /^GetObject is refused \(403 AccessDenied\)$/, 0],
+  [
+    'GetObject',
+    { conditionalWrites: 'quoted', checksums: true, fullObjectChecksums: 'all' },
+    /^GetObject is refused \(403 AccessDenied\)$/,
+    0,
+  ],
+  [
+    'CreateMultipartUpload',
+    { ...AS_ON_AWS, fullObjectChecksums: 'none' },
+    /FULL_OBJECT is refused \(403 AccessDenied\)$/,
+    0,
+  ],
 ]
 
 for (const [denied, expected, note, stays] of DENIALS) {
@@ -138,7 +168,7 @@ for (const [denied, expected, note, stays] of DENIALS) {
     assert.deepEqual(found, expected)
     assert.match(notes.join('; '), note)
     assert.equal(left.length, stays)
-    assert.equal(complete, denied === 'DeleteObjects')
+    assert.equal(complete, denied === 'DeleteObjects' || denied === 'CreateMultipartUpload')
   })
 }
 
