@@ -83,7 +83,7 @@ async function putSegment(
     const condition = expected === null ? { ifAbsent: true } : { ifMatch: expected }
     return (await call('putObject', { key, body, data: true, metadata: { [TOKEN_MARK]: token }, ...condition })).etag
   } catch (error) {
-    if (means(error, 'denied', 'refused')) throw asStoreFailure(error)
+    if (means(error, 'denied', 'refused', 'contradiction')) throw asStoreFailure(error)
     // A lost answer, or a refusal of the retry of what was done: the token tells.
     const found = await headObject(call, key)
     if (found?.metadata[TOKEN_MARK] === token) return found.etag

@@ -23,7 +23,8 @@ export interface Quirks {
   /**
    * What becomes of the checksum of a whole multipart upload (`x-amz-checksum-type: FULL_OBJECT`). `refused`: 501 at
    * CreateMultipartUpload. `ignored`: nothing is kept of it (Ceph 16, rclone). `unverified`: it is answered, and never
-   * compared (moto). `sent`: parts cannot be copied then, and Complete must name the checksum of each part (MinIO).
+   * compared (moto). `sent`: each part must then come with its checksum, so none can be copied, and Complete must name it
+   * (MinIO).
    */
   objectChecksums?: 'refused' | 'ignored' | 'unverified' | 'sent'
   /** DeleteObjects without a Content-MD5 is refused (older MinIO, R2), or there is no DeleteObjects at all (Google). */
@@ -110,9 +111,7 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
     throw new S3Error('NotImplemented')
   }
   if (quirks.objectChecksums === 'refused' && headers.has('x-amz-checksum-type')) throw new S3Error('NotImplemented')
-  if (quirks.objectChecksums === 'sent' && operation === 'UploadPartCopy') {
-    if (findUpload(context.store, call).record.checksum?.type === 'FULL_OBJECT') throw new S3Error('InvalidArgument')
-  }
+  if (quirks.objectChecksums === 'sent' && query.has('partNumber')) refuseUnsummed(context, call)
   if (operation === 'DeleteObjects') {
     if (quirks.deleteObjects === 'absent') throw new S3Error('NotImplemented')
     if (quirks.deleteObjects === 'md5-only' && !headers.has('content-md5')) throw new S3Error('MissingContentMD5')
@@ -125,6 +124,14 @@ function refuse(quirks: Quirks, operation: OperationName, context: Context, call
     if (parts.has(Number(query.get('partNumber')))) throw new S3Error('NotImplemented')
   }
   if (operation === 'CompleteMultipartUpload') refuseCompletion(quirks, context, call)
+}
+
+/** Of an object that is to be verified, each part comes with its checksum. */
+function refuseUnsummed({ store }: Context, call: Call): void {
+  if (!call.query.has('uploadId') || findUpload(store, call).record.checksum?.type !== 'FULL_OBJECT') return
+  const { headers } = call
+  const isSummed = headers.has('x-amz-trailer') || [...headers.keys()].some(isChecksum)
+  if (!isSummed) throw new S3Error('InvalidArgument')
 }
 
 /** Quirks that look at all parts there are. What Complete's list names is the operation's business. */
