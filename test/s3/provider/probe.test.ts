@@ -28,8 +28,8 @@ function callOf(context: TestContext, bucket: OpenBucket): Call {
   context.after(() => plane.close())
   const control = sdkCall(bucket.client, BUCKET, { requestTimeout: 5_000, completeTimeout: 5_000 })
   return (name, input, signal) =>
-    name === 'putObject'
-      ? (plane.send(name, input as Operations['putObject'][0], signal) as never)
+    name === 'putObject' || name === 'uploadPart'
+      ? (plane.send(name, input as Operations['putObject' | 'uploadPart'][0], signal) as never)
       : control(name, input, signal)
 }
 
