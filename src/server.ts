@@ -203,7 +203,13 @@ class Server {
 
   #context(head: RequestHead): RenderContext {
     const maxSize = Number.isFinite(this.#maxSize) ? this.#maxSize : undefined
-    return { locate: (id) => this.#location.locate(id, head), extensions: this.#extensions, maxSize, now: Date.now() }
+    return {
+      locate: (id) => this.#location.locate(id, head),
+      extensions: this.#extensions,
+      maxSize,
+      now: Date.now(),
+      wantReprDigest: head.fields['want-repr-digest'],
+    }
   }
 
   async #answer(
@@ -219,7 +225,7 @@ class Server {
       etag: info.etag,
       modifiedAt: info.completedAt,
       metadata: info.metadata,
-      described: reprDigestFields(info),
+      described: reprDigestFields(info, context.wantReprDigest),
     })
     if (!plan.sendsContent) return { head: plan.head }
     return { head: plan.head, content: await outcome.read(plan.range) }

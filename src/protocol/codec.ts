@@ -28,6 +28,8 @@ export interface RenderContext {
   maxSize: number | undefined
   /** Milliseconds since the epoch. */
   now: number
+  /** Want-Repr-Digest of the request: which digests of the whole content it would like to be told. */
+  wantReprDigest?: string | undefined
 }
 
 /** Content is answered by protocol/download.ts, in every protocol alike. */

@@ -53,12 +53,30 @@ function dictionaryOf(field: string | undefined): Dictionary | undefined {
  * What is known of the whole content, once it is complete: what the client gave and was found to be true, and the CRC32.
  * That has no name in the registry of RFC 9530, so recipients who do not know it ignore it; its four bytes are in network
  * order.
+ * @param wanted Want-Repr-Digest: what it prefers comes first, and what it does not take (0) is left out
  */
-export function reprDigestFields({ state, digests = {}, crc32 }: UploadInfo): Record<string, string> {
+export function reprDigestFields(
+  { state, digests = {}, crc32 }: UploadInfo,
+  wanted: string | undefined,
+): Record<string, string> {
   if (state !== 'complete') return {}
-  const members = NAMES.flatMap((name) => (digests[name] === undefined ? [] : [`${name}=:${digests[name]}:`]))
-  if (crc32 !== undefined) members.push(`crc32=:${base64OfInteger(crc32)}:`)
+  const known = new Map(NAMES.flatMap((name) => (digests[name] === undefined ? [] : [[name as string, digests[name]]])))
+  if (crc32 !== undefined) known.set('crc32', base64OfInteger(crc32))
+  const wish = wishOf(wanted)
+  const members = [...known.keys()]
+    .filter((name) => wish(name) > 0)
+    .sort((one, other) => wish(other) - wish(one))
+    .map((name) => `${name}=:${known.get(name)}:`)
   return members.length > 0 ? { 'Repr-Digest': members.join(', ') } : {}
+}
+
+/** From 0, not acceptable, to 10, most preferred. What is not spoken of comes last; it costs nothing to tell. */
+function wishOf(field: string | undefined): (name: string) => number {
+  const wishes = dictionaryOf(field)
+  return (name) => {
+    const wish = wishes?.get(name)?.[0]
+    return typeof wish === 'number' && Number.isInteger(wish) && wish >= 0 && wish <= 10 ? wish : 0.5
+  }
 }
 
 function base64OfInteger(value: number): string {

@@ -63,7 +63,10 @@ export class Completions {
     if (!(await settlesWithin(settled, this.#options.completionTimeout))) {
       throw new UploadError('ERR_COMPLETION_PENDING', { retryAfter: 1_000 })
     }
-    if (failure.error !== undefined) throw failure.error
+    // Whoever only asks has not sent anything wrong: it is an upload that has ended.
+    const { error } = failure
+    if (isWrong(error)) throw new UploadError('ERR_UPLOAD_GONE', { message: error.message, cause: error })
+    if (error !== undefined) throw error
     return running
   }
 
@@ -132,13 +135,16 @@ export class Completions {
   }
 }
 
+/** The content is not what the client said it would be. */
+export const isWrong = (error: unknown): error is UploadError =>
+  error instanceof UploadError && error.code === 'ERR_DIGEST_MISMATCH'
+
 /** Content that is not what the client said it would be never becomes an upload that is complete. */
 export async function orGiveUp<T>(handle: UploadHandle, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    const isWrong = error instanceof UploadError && error.code === 'ERR_DIGEST_MISMATCH'
-    if (isWrong) await handle.fail(error.message)
+    if (isWrong(error)) await handle.fail(error.message)
     throw error
   }
 }

@@ -8,7 +8,7 @@ import type { Locker } from '../store/locker.js'
 import type { UploadHandle } from '../store/store.js'
 import { verified } from './checksum.js'
 import type { Append, Command, Create, Ground, Offset, Outcome } from './command.js'
-import { Completions, type CompletionsOptions, isPending, orGiveUp } from './completions.js'
+import { Completions, type CompletionsOptions, isPending, isWrong, orGiveUp } from './completions.js'
 import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
 import { present } from './present.js'
@@ -118,8 +118,16 @@ export class Uploads {
       } catch (error) {
         // Who knows where it is asks there.
         if (ground.report) throw error
+        if (isWrong(error)) await this.#unmake(handle)
         return this.#salvage(upload.id, error)
       }
+    })
+  }
+
+  /** Its content is not what the client said, and nobody was told where it is. */
+  async #unmake(handle: UploadHandle): Promise<void> {
+    await handle.terminate?.().catch((error) => {
+      this.#options.warn({ upload: handle.info.id, error: String(error) }, 'a refused creation has left its record')
     })
   }
 
@@ -243,15 +251,11 @@ export class Uploads {
       onCommit: (offset: number) => ground.report?.({ kind: 'stored', offset }),
       ...present({ verify, beforeComplete }),
     }
-    try {
-      await orGiveUp(handle, async () => {
-        await handle.append(handle.info.offset, body, options)
-        const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
-        if (wantsCompletion(handle.info, isDone)) await handle.finish(present({ beforeComplete }))
-      })
-    } finally {
-      followed.settle(handle.info.offset)
-    }
+    await orGiveUp(handle, async () => {
+      followed.settle(await handle.append(handle.info.offset, body, options))
+      const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
+      if (wantsCompletion(handle.info, isDone)) await handle.finish(present({ beforeComplete }))
+    })
     const failure = complaint(taken, handle.info, completes, writer.stopped)
     const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
     if (failure && isOver && handle.info.state === 'open') await handle.fail(failure.message)

@@ -29,11 +29,8 @@ class Running {
     this.offset += chunk.byteLength
   }
 
-  /** @throws UploadError ERR_DIGEST_MISMATCH */
-  mustBe(digests: Digests): void {
-    for (const [name, hash] of this.#hashes) {
-      if (hash.copy().digest('base64') !== digests[name]) throw new UploadError('ERR_DIGEST_MISMATCH')
-    }
+  values(): Digests {
+    return Object.fromEntries(this.#hashes.map(([name, hash]) => [name, hash.copy().digest('base64')]))
   }
 }
 
@@ -41,7 +38,7 @@ export interface Followed {
   body: Body
   /** For the store; undefined if the client said nothing of the whole content. */
   beforeComplete: Gate | undefined
-  /** The request ended: so many bytes are committed. */
+  /** The append ended well, and so many bytes are committed. */
   settle(offset: number): void
 }
 
@@ -57,7 +54,9 @@ export class WholeDigests {
     if (running?.offset !== offset) return { body, beforeComplete: gateOf(digests), settle: () => undefined }
     return {
       body: tapped(body, (chunk) => running.update(chunk)),
-      beforeComplete: async () => running.mustBe(digests),
+      beforeComplete: async () => {
+        if (!areEqual(running.values(), digests)) throw new UploadError('ERR_DIGEST_MISMATCH')
+      },
       settle: (committed) => {
         if (running.offset === committed) this.#keep(id, running)
       },
@@ -76,11 +75,30 @@ export class WholeDigests {
   }
 }
 
-/** Digests the stored content. */
+/** Digests the stored content. What is refused here is refused for ever, so a read that went wrong must not be the cause. */
 const gateOf =
   (digests: Digests): Gate =>
   async (read) => {
-    const running = new Running(digests)
-    for await (const chunk of await read()) running.update(chunk)
-    running.mustBe(digests)
+    const found = await digestsOf(read, digests)
+    if (areEqual(found, digests)) return
+    const again = await digestsOf(read, digests)
+    if (areEqual(again, digests)) return
+    if (areEqual(again, found)) throw new UploadError('ERR_DIGEST_MISMATCH')
+    const cause = new Error('the stored content was read twice, and was not the same')
+    throw new UploadError('ERR_STORE_UNAVAILABLE', { cause, retryAfter: 1_000 })
   }
+
+/** @throws UploadError ERR_STORE_UNAVAILABLE, or what the store throws */
+async function digestsOf(read: Parameters<Gate>[0], digests: Digests): Promise<Digests> {
+  const running = new Running(digests)
+  try {
+    for await (const chunk of await read()) running.update(chunk)
+  } catch (error) {
+    if (error instanceof UploadError) throw error
+    throw new UploadError('ERR_STORE_UNAVAILABLE', { cause: error, retryAfter: 1_000 })
+  }
+  return running.values()
+}
+
+const areEqual = (one: Digests, other: Digests): boolean =>
+  (Object.keys(other) as Name[]).every((name) => one[name] === other[name])

@@ -64,7 +64,7 @@ function told(version: Version, info: UploadInfo, context: RenderContext): Field
   // Of a final upload of tus whose parts are still to come, nothing is there yet.
   const fields = { ...completeness(version, isComplete), 'Upload-Offset': String(info.offset) }
   const length = info.length === undefined ? {} : { 'Upload-Length': String(info.length) }
-  return { ...fields, ...length, ...limits(version, info, context), ...reprDigestFields(info) }
+  return { ...fields, ...length, ...limits(version, info, context), ...reprDigestFields(info, context.wantReprDigest) }
 }
 
 function completeness({ completeness: field }: Version, isComplete: boolean): FieldMap {

@@ -46,7 +46,7 @@ function renderAbilities({ extensions, maxSize }: RenderContext): Record<string,
 }
 
 /** tus 1.0.0, HEAD: the answer must not come from a cache. */
-function renderInfo(info: UploadInfo, { locate }: RenderContext): Record<string, string> {
+function renderInfo(info: UploadInfo, { locate, wantReprDigest }: RenderContext): Record<string, string> {
   const fields: Record<string, string> = { 'Cache-Control': 'no-store' }
   // "SHOULD NOT contain the Upload-Offset header unless the concatenation has been successfully finished".
   if (info.concat?.kind !== 'final' || info.state === 'complete') fields['Upload-Offset'] = String(info.offset)
@@ -55,7 +55,7 @@ function renderInfo(info: UploadInfo, { locate }: RenderContext): Record<string,
   else fields['Upload-Length'] = String(info.length)
   const metadata = metadataField(info)
   if (metadata !== '') fields['Upload-Metadata'] = metadata
-  return { ...fields, ...renderExpiry(info), ...reprDigestFields(info) }
+  return { ...fields, ...renderExpiry(info), ...reprDigestFields(info, wantReprDigest) }
 }
 
 /** tus 1.0.0, Upload-Expires: of unfinished uploads, where it is known. */
