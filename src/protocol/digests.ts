@@ -57,7 +57,7 @@ function dictionaryOf(field: string | undefined): Dictionary | undefined {
  */
 export function reprDigestFields(
   { state, digests = {}, crc32 }: UploadInfo,
-  wanted: string | undefined,
+  wanted?: string | undefined,
 ): Record<string, string> {
   if (state !== 'complete') return {}
   const known = new Map(NAMES.flatMap((name) => (digests[name] === undefined ? [] : [[name as string, digests[name]]])))

@@ -50,3 +50,20 @@ test('Repr-Digest tells what was verified, and the CRC32 in network order, of co
   assert.deepEqual(reprDigestFields({ ...info, state: 'open' }), {})
   assert.deepEqual(reprDigestFields({ ...info, digests: undefined, crc32: undefined }), {})
 })
+
+for (const [wanted, told] of [
+  ['crc32=10, sha-256=1', ['crc32', 'sha-256', 'sha-512']],
+  ['sha-256=10', ['sha-256', 'sha-512', 'crc32']],
+  ['sha-512=0, crc32=0', ['sha-256']],
+  ['sha-512=0, sha-256=0, crc32=0', []],
+  ['md5=10', ['sha-512', 'sha-256', 'crc32']],
+  ['sha-512=11, sha-256=x, crc32="0"', ['sha-512', 'sha-256', 'crc32']],
+  ['sha-512=0,', ['sha-512', 'sha-256', 'crc32']],
+] as const) {
+  test(`Want-Repr-Digest: ${wanted} is told ${told.join(', ') || 'nothing'}`, () => {
+    const digests = { 'sha-256': sha256, 'sha-512': sha512 }
+    const info = { state: 'complete', digests, crc32: 1 } as unknown as UploadInfo
+    const field = reprDigestFields(info, wanted)['Repr-Digest']
+    assert.deepEqual(field?.split(', ').map((member) => member.split('=')[0]) ?? [], told)
+  })
+}
