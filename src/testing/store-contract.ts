@@ -15,6 +15,7 @@ import { Bench, type Row, type StoreHarness } from './contract/bench.js'
 import { JOINING } from './contract/concat.js'
 import { CREATION } from './contract/creation.js'
 import { FINISHING } from './contract/finishing.js'
+import { GATING } from './contract/gating.js'
 import { LENGTHS } from './contract/lengths.js'
 import { RACING } from './contract/racing.js'
 import { VERIFYING } from './contract/verifying.js'
@@ -30,7 +31,8 @@ export function storeContract(name: string, harness: StoreHarness): void {
     (size): Row => [`an upload of ${size} bytes`, (bench) => ofSize(bench, size)],
   )
   describe(`${name} keeps the contract of stores`, () => {
-    const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...VERIFYING, ...FINISHING, ...RACING, ...JOINING]
+    const ending = [...VERIFYING, ...FINISHING, ...GATING, ...RACING, ...JOINING]
+    const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...ending]
     for (const row of rows) register(harness, row)
     after(() => harness.cleanup?.())
   })
