@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 })
 
-const LACKING = ['checksum', 'concatenation']
+const LACKING = ['checksum', 'concatenation', 'digests']
 
 /** What every server of tus uploads on S3 can do: one node at a time, and no extension that a peer lacks. */
 const COMMON = SCENARIOS.filter(

@@ -100,6 +100,19 @@ export class Client {
     })
   }
 
+  /** Sends the rest of a file that is not what was said of it, until that is found out. */
+  async sendInVain(node: string): Promise<void> {
+    await this.#persist('PATCH of what must be refused', async () => {
+      const asked = await this.#ask(await this.url(node), { method: 'HEAD', headers: TUS }, [410])
+      if (asked?.status !== 200) return asked?.status === 410 || undefined
+      const offset = this.#tell(asked)
+      if (offset === this.#bytes.length) throw new Broken('corrupt', 'complete, with another digest than was said')
+      const answer = await this.#patch(node, offset, this.#bytes.length, {}, [400, 410])
+      if (answer?.status === 204) throw new Broken('corrupt', 'taken, with another digest than was said')
+      return answer ? true : undefined
+    })
+  }
+
   /** Sends again without looking, as if the answer had been lost; for the states in which scenarios begin. */
   async patchOnce(node: string, end: number): Promise<Response | undefined> {
     const answer = await this.#patch(node, this.told, end, {})
@@ -188,6 +201,7 @@ export class Client {
     from: number,
     end: number,
     { length, checksum, pace }: SendOptions,
+    allowed: readonly number[] = [],
   ): Promise<Response | undefined> {
     const piece = this.#bytes.subarray(from, end)
     const headers: Record<string, string> = { ...BYTES, 'Upload-Offset': String(from) }
@@ -195,7 +209,7 @@ export class Client {
     if (checksum) headers['Upload-Checksum'] = `sha1 ${createHash('sha1').update(piece).digest('base64')}`
     const body = pace === undefined ? { body: piece } : { body: paced(piece, this.#run.target.partSize, pace) }
     const init = { method: 'PATCH', headers, ...body, ...(pace === undefined ? {} : { duplex: 'half' }) }
-    return this.#ask(await this.url(node), init as RequestInit)
+    return this.#ask(await this.url(node), init as RequestInit, allowed)
   }
 }
 

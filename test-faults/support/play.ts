@@ -30,7 +30,7 @@ export async function play(
     run.recovered()
     await run.before(
       () => undefined,
-      () => (end === 'finished' ? mustBeWhole(run, client, file) : mustBeGone(run, client)),
+      () => (end === 'finished' ? mustBeWhole(run, client, file) : mustBeGone(run, client, end === 'refused')),
     )
     return played
   } finally {
@@ -50,11 +50,11 @@ async function mustBeWhole(run: Run, client: Client, file: Buffer): Promise<void
   await mustHold(run, client.key, [client.key, `${client.key}.info`])
 }
 
-async function mustBeGone(run: Run, client: Client): Promise<void> {
+/** @param isRefused its record stays, to say why */
+async function mustBeGone(run: Run, client: Client, isRefused: boolean): Promise<void> {
   const answer = await fetch(await client.url('C'), { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } })
-  if (![404, 410].includes(answer.status))
-    throw new Broken('left over', `HEAD of what was terminated: ${answer.status}`)
-  await mustHold(run, client.key, [])
+  if (![404, 410].includes(answer.status)) throw new Broken('left over', `HEAD of what has ended: ${answer.status}`)
+  await mustHold(run, client.key, isRefused ? [`${client.key}.info`] : [])
 }
 
 /** What is late on purpose comes within this. Milliseconds. */

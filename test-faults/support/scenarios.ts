@@ -2,7 +2,7 @@
  * What clients do while S3 fails: the fixed set that is run with a fault at each of its S3 calls.
  * @module
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { ProxiedCall, ProxyFault } from '../../test/support/fault-proxy.js'
 import { Client } from './client.js'
 import type { Run } from './run.js'
@@ -12,17 +12,22 @@ export interface Scenario {
   readonly name: string
   /** Needs a server that a fault has left behind, or several: peers without such an ability are spared it. */
   readonly several?: boolean
-  readonly extension?: 'checksum' | 'concatenation' | 'creation-defer-length' | 'creation-with-upload'
+  readonly extension?: 'checksum' | 'concatenation' | 'creation-defer-length' | 'creation-with-upload' | 'digests'
   readonly settings?: Partial<Settings>
   /** How many calls there are depends on the time that they take, so that a point may be missed. */
   readonly isTimed?: boolean
   /** Bytes of the file, in parts. */
   size(part: number): number
   /** @returns what became of the upload */
-  play(run: Run, client: Client, file: Buffer): Promise<'finished' | 'terminated'>
+  play(run: Run, client: Client, file: Buffer): Promise<'finished' | 'terminated' | 'refused'>
 }
 
 const lengthOf = (file: Buffer) => ({ 'Upload-Length': String(file.length), 'Upload-Metadata': 'filename Zi5iaW4=' })
+
+/** What the whole content is said to have. */
+const digestOf = (file: Buffer) => ({
+  'Repr-Digest': `sha-256=:${createHash('sha256').update(file).digest('base64')}:`,
+})
 
 /** No record is written any more, as if the process had died before it. */
 const lostRecords = ({ operation, key }: ProxiedCall): ProxyFault | undefined =>
@@ -153,6 +158,50 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'a digest of the whole, on two nodes by turns',
+    extension: 'digests',
+    several: true,
+    size: (part) => 2 * part + 77,
+    async play({ target: { partSize } }, client, file) {
+      await client.create('A', { ...lengthOf(file), ...digestOf(file) })
+      await client.send('A', Math.ceil(1.2 * partSize))
+      await client.send('B', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'a digest of the whole of a small file',
+    extension: 'digests',
+    size: () => 1_000,
+    async play(_, client, file) {
+      await client.create('A', { ...lengthOf(file), ...digestOf(file) })
+      await client.send('A', file.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'a wrong digest of the whole, on two nodes by turns',
+    extension: 'digests',
+    several: true,
+    size: (part) => 2 * part + 77,
+    async play({ target: { partSize } }, client, file) {
+      await client.create('A', { ...lengthOf(file), ...digestOf(file.subarray(1)) })
+      await client.send('A', Math.ceil(1.2 * partSize))
+      await client.sendInVain('B')
+      return 'refused'
+    },
+  },
+  {
+    name: 'a wrong digest of the whole of a small file',
+    extension: 'digests',
+    size: () => 1_000,
+    async play(_, client, file) {
+      await client.create('A', { ...lengthOf(file), ...digestOf(file.subarray(1)) })
+      await client.sendInVain('A')
+      return 'refused'
+    },
+  },
+  {
     name: 'termination of an unfinished upload',
     size: (part) => 3 * part,
     async play({ target }, client, file) {
@@ -246,6 +295,26 @@ export const SCENARIOS: readonly Scenario[] = [
         await partial.send('A', partial.length)
       }
       await client.create('A', finalOf(partials))
+      return 'finished'
+    },
+  },
+  {
+    name: 'concatenation, with a digest of the whole',
+    extension: 'digests',
+    size: (part) => 2 * part,
+    async play(run, client, file) {
+      const { partSize } = run.target
+      const partials = [file.subarray(0, partSize), file.subarray(partSize)].map((bytes) => new Client(run, bytes))
+      await run.before(
+        () => undefined,
+        async () => {
+          for (const partial of partials) {
+            await partial.create('A', { 'Upload-Concat': 'partial', 'Upload-Length': String(partial.length) })
+            await partial.send('A', partial.length)
+          }
+        },
+      )
+      await client.create('A', { ...finalOf(partials), ...digestOf(file) })
       return 'finished'
     },
   },
