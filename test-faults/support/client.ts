@@ -113,6 +113,15 @@ export class Client {
     })
   }
 
+  /** HEAD until it is told that there is no such upload any more. */
+  async mustHaveEnded(node: string): Promise<void> {
+    await this.#persist('HEAD of what has ended', async () => {
+      const answer = await this.#ask(await this.url(node), { method: 'HEAD', headers: TUS }, [404, 410])
+      if (answer && answer.status < 400) throw new Broken('left over', `HEAD of what has ended: ${answer.status}`)
+      return answer ? true : undefined
+    })
+  }
+
   /** Sends again without looking, as if the answer had been lost; for the states in which scenarios begin. */
   async patchOnce(node: string, end: number): Promise<Response | undefined> {
     const answer = await this.#patch(node, this.told, end, {})

@@ -52,8 +52,7 @@ async function mustBeWhole(run: Run, client: Client, file: Buffer): Promise<void
 
 /** @param isRefused its record stays, to say why */
 async function mustBeGone(run: Run, client: Client, isRefused: boolean): Promise<void> {
-  const answer = await fetch(await client.url('C'), { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } })
-  if (![404, 410].includes(answer.status)) throw new Broken('left over', `HEAD of what has ended: ${answer.status}`)
+  await client.mustHaveEnded('C')
   await mustHold(run, client.key, isRefused ? [`${client.key}.info`] : [])
 }
 
