@@ -84,10 +84,17 @@ function idOfUrl(text: string, origin: string, target: string, base: string): st
   if (!/^https?:$/.test(url.protocol)) return undefined
   if (origin !== '' && !isRelative && hostPort(url) !== hostPort(new URL(origin))) return undefined
   try {
-    return idOf(url.pathname.replace(/\/+$/, ''), base)
+    return idOf(withoutSlashesAtEnd(url.pathname), base)
   } catch {
     return undefined
   }
+}
+
+/** A pattern would look at each run of slashes to its end, from each slash of it. */
+function withoutSlashesAtEnd(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 /** The default ports of both schemes are none. */
@@ -133,7 +140,8 @@ const hostOf = (host: string | undefined): string | undefined =>
 /** `proto` and `host` of the first element, which is the client's side of the first proxy (RFC 7239, 4). */
 function parseForwarded(field: string | undefined): { proto?: string; host?: string } {
   const found: { proto?: string; host?: string } = {}
-  const pair = /[ \t]*(?:(?<name>[A-Za-z]+)=(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<token>[^\s;,"]*)))?[ \t]*(?<end>[;,]|$)/y
+  // Blanks behind a pair belong to it, so that blanks alone can be read in one way only (and the pattern stays linear).
+  const pair = /[ \t]*(?:(?<name>[A-Za-z]+)=(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<token>[^\s;,"]*))[ \t]*)?(?<end>[;,]|$)/y
   for (let match = pair.exec(field ?? ''); match?.groups; match = pair.exec(field!)) {
     const { name = '', quoted, token = '', end } = match.groups
     const value = quoted === undefined ? token : quoted.replace(/\\(.)/g, '$1')

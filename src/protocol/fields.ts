@@ -27,6 +27,15 @@ export function parseBodyLength(fields: Fields): number | undefined {
   return length
 }
 
+/** Without blanks and tabs at both ends. A pattern would look at each run of blanks to its end, from each blank of it. */
+export function trimBlanks(text: string): string {
+  const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t'
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(start)) start++
+  while (end > start && isBlank(end - 1)) end--
+  return text.slice(start, end)
+}
+
 /** The bytes of canonical Base64 with its padding (RFC 4648, 4); undefined for anything else. */
 export function parseBase64(text: string): Uint8Array | undefined {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return undefined

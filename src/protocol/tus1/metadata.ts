@@ -5,7 +5,7 @@
  */
 import { UploadError } from '../../errors.js'
 import type { Metadata } from '../../store/info.js'
-import { parseBase64 } from '../fields.js'
+import { parseBase64, trimBlanks } from '../fields.js'
 
 const KEY = /^[\x21-\x2b\x2d-\x7e]+$/
 
@@ -19,7 +19,7 @@ export function parseMetadata(field: string | undefined, maxSize: number): Metad
   if (Buffer.byteLength(field) > maxSize) throw new UploadError('ERR_METADATA_TOO_LARGE')
   const metadata = new Map<string, string>()
   for (const element of field.split(',')) {
-    const [key, value] = parsePair(element.replace(/^[ \t]+|[ \t]+$/g, ''))
+    const [key, value] = parsePair(trimBlanks(element))
     if (metadata.has(key))
       throw new UploadError('ERR_INVALID_METADATA', { message: 'Upload-Metadata has a key twice.' })
     metadata.set(key, value)
