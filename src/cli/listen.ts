@@ -3,7 +3,7 @@
  * an upload takes as long as it takes; Holdfast itself watches for those that stand still.
  * @module
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { nodeHandler } from '../http/node.js'
 import type { Holdfast } from '../server.js'
@@ -25,12 +25,14 @@ export function pathOf(basePath: string): string {
   return new URL(url).pathname.replace(/\/+$/, '')
 }
 
-export function createHttpServer(routes: Routes): Server {
+/** @param limits in place of some of the usual ones, as node:http names them */
+export function createHttpServer(routes: Routes, limits: ServerOptions = {}): Server {
   const server = createServer({
     requestTimeout: 0,
     headersTimeout: 60_000,
     keepAliveTimeout: 75_000,
     maxHeaderSize: 32 * 1024,
+    ...limits,
   })
   const route = router(routes)
   server.on('request', route)

@@ -91,7 +91,10 @@ describe('hostile heads', () => {
         ]
         for (const codec of [codecFor(request, { rufh: true, unversioned: false }), ...CODECS]) {
           for (const outcome of outcomes) mustBeSendable(codec.render(outcome, context))
-          for (const report of [{ kind: 'created', info: known }, { kind: 'stored', offset: known.offset }] as const) {
+          for (const report of [
+            { kind: 'created', info: known },
+            { kind: 'stored', offset: known.offset },
+          ] as const) {
             const interim = codec.renderReport?.(report, context)
             if (interim) mustBeSendable(interim)
           }

@@ -12,19 +12,109 @@ const anyText = fc.oneof(latin1, fc.string({ unit: 'binary' }), fc.string({ unit
 
 /** Pieces of values; what a grammar gives meaning to is likelier than the rest. */
 const PIECES = [
-  ...['\r\n', '\n', '\0', '\x85', '\u2028', '\u202e', '\ud800', 'é', '💾', '\t', ' ', '', ',', ';', ':', '=', '"', '\\', "'", '*'],
-  ...['0', '1', '-1', '+1', '1e3', '0x10', '1.0', '00', '9007199254740991', '9007199254740992', '999999999999999', '1'.repeat(400)],
-  ...['?1', '?0', '?2', '?1;a=1', '(1 2)', ':AAAA:', '@1', '%"a"', 'final;', 'partial', 'final', 'name dGVzdA==', 'a b c'],
-  ...['__proto__ eA==', 'constructor', 'toString', 'sha256 AAAA', 'sha1 ', 'sha-256=:AAAA:', 'crc32 AAAAAA==', '../', '%2e%2e%2f'],
-  ...['/files/', 'http://h/files/', '//h/files/', 'file:///', 'javascript:', 'application/offset+octet-stream', 'text/html'],
-  ...['application/partial-upload', 'attachment; filename="x"', "filename*=UTF-8''%0d%0a", 'bytes=', '0-', '-0', '*', 'W/"', '"a"'],
-  ...['Sun, 06 Nov 1994 08:49:37 GMT', 'for=1;host=', 'proto=https', 'x\r\nSet-Cookie: a=b', 'null', '1.0.0', 'GET', 'DELETE'],
+  ...[
+    '\r\n',
+    '\n',
+    '\0',
+    '\x85',
+    '\u2028',
+    '\u202e',
+    '\ud800',
+    'é',
+    '💾',
+    '\t',
+    ' ',
+    '',
+    ',',
+    ';',
+    ':',
+    '=',
+    '"',
+    '\\',
+    "'",
+    '*',
+  ],
+  ...[
+    '0',
+    '1',
+    '-1',
+    '+1',
+    '1e3',
+    '0x10',
+    '1.0',
+    '00',
+    '9007199254740991',
+    '9007199254740992',
+    '999999999999999',
+    '1'.repeat(400),
+  ],
+  ...[
+    '?1',
+    '?0',
+    '?2',
+    '?1;a=1',
+    '(1 2)',
+    ':AAAA:',
+    '@1',
+    '%"a"',
+    'final;',
+    'partial',
+    'final',
+    'name dGVzdA==',
+    'a b c',
+  ],
+  ...[
+    '__proto__ eA==',
+    'constructor',
+    'toString',
+    'sha256 AAAA',
+    'sha1 ',
+    'sha-256=:AAAA:',
+    'crc32 AAAAAA==',
+    '../',
+    '%2e%2e%2f',
+  ],
+  ...[
+    '/files/',
+    'http://h/files/',
+    '//h/files/',
+    'file:///',
+    'javascript:',
+    'application/offset+octet-stream',
+    'text/html',
+  ],
+  ...[
+    'application/partial-upload',
+    'attachment; filename="x"',
+    "filename*=UTF-8''%0d%0a",
+    'bytes=',
+    '0-',
+    '-0',
+    '*',
+    'W/"',
+    '"a"',
+  ],
+  ...[
+    'Sun, 06 Nov 1994 08:49:37 GMT',
+    'for=1;host=',
+    'proto=https',
+    'x\r\nSet-Cookie: a=b',
+    'null',
+    '1.0.0',
+    'GET',
+    'DELETE',
+  ],
 ]
 
 export const value: Arbitrary<string> = fc.oneof(
   { arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 6 }).map((pieces) => pieces.join('')), weight: 4 },
   { arbitrary: anyText, weight: 1 },
-  { arbitrary: fc.tuple(fc.constantFrom(...PIECES), fc.integer({ min: 1, max: 2_000 })).map(([piece, times]) => piece.repeat(times).slice(0, 20_000)), weight: 1 },
+  {
+    arbitrary: fc
+      .tuple(fc.constantFrom(...PIECES), fc.integer({ min: 1, max: 2_000 }))
+      .map(([piece, times]) => piece.repeat(times).slice(0, 20_000)),
+    weight: 1,
+  },
 )
 
 /** Right values, so that one bad field meets others that are good. */
@@ -62,7 +152,20 @@ const GOOD: Record<string, readonly string[]> = {
 }
 
 export const FIELD_NAMES = Object.keys(GOOD)
-export const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PUT', 'TRACE', 'PROPFIND', 'get', '', 'CONSTRUCTOR']
+export const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'PUT',
+  'TRACE',
+  'PROPFIND',
+  'get',
+  '',
+  'CONSTRUCTOR',
+]
 
 const fieldOf = (name: string): Arbitrary<string> =>
   fc.oneof({ arbitrary: fc.constantFrom(...GOOD[name]!), weight: 3 }, { arbitrary: value, weight: 2 })
@@ -74,7 +177,9 @@ export const fields: Arbitrary<Fields> = fc
 
 export const target: Arbitrary<string> = fc.oneof(
   fc.constantFrom('/files', '/files/', '/files/a', '/files/a+b', '/files/a/b?x=1#y', '*', '', '/', 'http://h/files/a'),
-  fc.array(fc.constantFrom(...PIECES, '..', '.', '%', '%00', '%0d%0a', '%c0%ae', '%ff', '/', '//'), { maxLength: 6 }).map((all) => `/files/${all.join('')}`),
+  fc
+    .array(fc.constantFrom(...PIECES, '..', '.', '%', '%00', '%0d%0a', '%c0%ae', '%ff', '/', '//'), { maxLength: 6 })
+    .map((all) => `/files/${all.join('')}`),
   value,
 )
 
@@ -87,7 +192,10 @@ export const head: Arbitrary<RequestHead> = fc.record({
 })
 
 const metadata = fc.dictionary(
-  fc.oneof(fc.constantFrom('filename', 'name', 'filetype', 'type', 'contentType', '__proto__', 'a,b', 'a b', 'x\r\ny'), value),
+  fc.oneof(
+    fc.constantFrom('filename', 'name', 'filetype', 'type', 'contentType', '__proto__', 'a,b', 'a b', 'x\r\ny'),
+    value,
+  ),
   value,
   { maxKeys: 6, noNullPrototype: true },
 )
@@ -111,7 +219,9 @@ export const info: Arbitrary<UploadInfo> = fc.record({
   metadata,
   metadataField: fc.option(value, { nil: undefined }),
   concat: fc.option(concat, { nil: undefined }),
-  digests: fc.option(fc.record({ 'sha-256': fc.constant('47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=') }), { nil: undefined }),
+  digests: fc.option(fc.record({ 'sha-256': fc.constant('47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=') }), {
+    nil: undefined,
+  }),
   state: fc.constantFrom('open', 'completing', 'complete', 'failed'),
   failure: fc.option(value, { nil: undefined }),
   createdAt: fc.nat(),

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { corsFields, corsOf } from '../../src/http/cors.js'
-import { locationOf } from '../../src/http/location.js'
 import { mayInform } from '../../src/http/interim.js'
+import { locationOf } from '../../src/http/location.js'
 import { evaluate, rangeOf } from '../../src/protocol/conditions.js'
 import { parseContentDigest, parseReprDigest } from '../../src/protocol/digests.js'
 import { planDownload } from '../../src/protocol/download.js'
@@ -85,9 +85,74 @@ const PARSERS: Record<string, (text: string) => unknown> = {
 
 /** What is repeated, and what comes after it, so that the pattern fails at the very end. */
 const SHAPES: readonly [unit: string, end: string][] = [
-  ...[' ', '\t', '\t ', ',', ', ', ' ,', ';', '; ', ';a=', ';a="', ';a', '"', '\\', '\\"', '"a"', '"a", ', '""', 'W/', 'W/"'],
-  ...['/', '//', '\\/', '%', '%41', '%2f', '%e9', '?', '#', '.', '../', ':', '::', '[', '@', '0', '1', '00', '-', 'a', 'a=', 'a=a;'],
-  ...['a ', 'a,', 'a b', 'AAAA', '=', '==', 'é', '💾', '\u202e', '(', '((', '(a ', '?1', ':', ':a:', "'", "''", '*', "*=''", 'a*=', '%"'],
+  ...[
+    ' ',
+    '\t',
+    '\t ',
+    ',',
+    ', ',
+    ' ,',
+    ';',
+    '; ',
+    ';a=',
+    ';a="',
+    ';a',
+    '"',
+    '\\',
+    '\\"',
+    '"a"',
+    '"a", ',
+    '""',
+    'W/',
+    'W/"',
+  ],
+  ...[
+    '/',
+    '//',
+    '\\/',
+    '%',
+    '%41',
+    '%2f',
+    '%e9',
+    '?',
+    '#',
+    '.',
+    '../',
+    ':',
+    '::',
+    '[',
+    '@',
+    '0',
+    '1',
+    '00',
+    '-',
+    'a',
+    'a=',
+    'a=a;',
+  ],
+  ...[
+    'a ',
+    'a,',
+    'a b',
+    'AAAA',
+    '=',
+    '==',
+    'é',
+    '💾',
+    '\u202e',
+    '(',
+    '((',
+    '(a ',
+    '?1',
+    ':',
+    ':a:',
+    "'",
+    "''",
+    '*',
+    "*=''",
+    'a*=',
+    '%"',
+  ],
   ...['for=a;', 'host=a,', 'host="', 'host="\\', 'bytes=', '0-', '0-0,', ' GMT', '\0', '\r\n', '\ud800', '__proto__,'],
 ].flatMap((unit) => ['', '!', 'x', '"', '\n', ' x', ';', '\\'].map((end): [string, string] => [unit, end]))
 
@@ -121,7 +186,10 @@ for (const [name, parser] of Object.entries(PARSERS)) {
       const [after, before] = [timeOf(parser, large, 3), timeOf(parser, inputOf(shape, SMALL), 9)]
       if (after < NOTHING) continue
       const growth = after / before
-      assert.ok(growth < ALLOWED, `${JSON.stringify(shape)}: ${GROWTH} times the length takes ${growth.toFixed(1)} times as long (${after.toFixed(1)} ms)`)
+      assert.ok(
+        growth < ALLOWED,
+        `${JSON.stringify(shape)}: ${GROWTH} times the length takes ${growth.toFixed(1)} times as long (${after.toFixed(1)} ms)`,
+      )
     }
   })
 }
