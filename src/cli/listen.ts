@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { nodeHandler } from '../http/node.js'
 import type { Holdfast } from '../server.js'
 import { PlainError } from './failure.js'
+import { refuseMalformed } from './refuse.js'
 
 /** Answers a request, or says that it is not for it. */
 export type Page = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -37,10 +38,7 @@ export function createHttpServer(routes: Routes, limits: ServerOptions = {}): Se
   const route = router(routes)
   server.on('request', route)
   server.on('checkContinue', route)
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    else socket.destroy()
-  })
+  refuseMalformed(server)
   return server
 }
 

@@ -18,9 +18,15 @@ export function nodeHandler(target: { serve: Serve }): (request: IncomingMessage
     // A connection may break at any time; who cares notices by other means.
     request.on('error', () => undefined)
     response.on('error', () => undefined)
-    void run(target, request, response)
+    if (!isOver(request)) void run(target, request, response)
   }
 }
+
+/**
+ * "A server that sends a 'close' connection option MUST NOT process any further requests received on that connection"
+ * (RFC 9112, 9.6). node hands them out all the same, and ends the process if one is answered while the socket is destroyed.
+ */
+const isOver = ({ socket }: IncomingMessage): boolean => socket.writableEnded || socket.destroyed
 
 /** A bug below costs its connection, not the process. */
 async function run(target: { serve: Serve }, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -42,7 +42,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 /** Failures of the server that a client may bring about: a body that is too slow is told so in the words of tus. */
-const ALLOWED = /^503 [^]*ERR_READ_TIMEOUT/
+const ALLOWED = /^503 .*ERR_READ_TIMEOUT/s
 
 describe('a hostile client', { concurrency: 1 }, () => {
   const rejections: unknown[] = []
@@ -145,7 +145,7 @@ class Uploads {
   }
 }
 
-const answersOf = (text: string): string[] => text.split(/(?<=^|[^])HTTP\/1\.1 (?=\d{3} )/).slice(1)
+const answersOf = (text: string): string[] => text.split(/HTTP\/1\.1 (?=\d{3} )/).slice(1)
 const statusesOf = (text: string): string[] => answersOf(text).map((answer) => answer.slice(0, 3))
 
 async function playAndJudge(front: Front, steps: Script, own: Uploads, seed: number): Promise<void> {
