@@ -51,7 +51,7 @@ export const FAILURES = {
   ERR_INCOMPLETE_UPLOAD: [409, 'The upload is not finished, so it cannot be read yet.'],
   ERR_UPLOAD_LOCKED: [423, 'Another request still writes this upload and did not yield in time; try again.'],
   ERR_UNEXPECTED_EOF: [400, 'The connection ended before the body did; what arrived was stored.'],
-  ERR_READ_TIMEOUT: [503, 'No byte of the body arrived for too long; what arrived was stored.'],
+  ERR_READ_TIMEOUT: [503, 'The body came too slowly, or not at all, for too long; what arrived was stored.'],
   ERR_NOT_IMPLEMENTED: [501, 'This server does not offer this extension.'],
   ERR_COMPLETION_PENDING: [503, 'All bytes are stored and the object is being completed; ask again shortly.'],
   ERR_SERVER_SHUTDOWN: [503, 'The server is shutting down; what arrived was stored. Try again shortly.'],

@@ -67,6 +67,11 @@ export interface ServerOptions {
   completionTimeout?: number | undefined
   /** Milliseconds without a byte after which a body counts as ended. Default: 60,000. */
   idleTimeout?: number | undefined
+  /**
+   * Bytes a second that a body must bring at least, on the average of `idleTimeout`; a slower one counts as ended, and what
+   * came of it is stored. Only the time counts in which the server waited for bytes. 0: however slow. Default: 64.
+   */
+  minBodyRate?: number | undefined
   /** Bytes of Upload-Metadata. Default: 8 KiB. */
   maxMetadataSize?: number | undefined
   /**
@@ -146,6 +151,7 @@ class Server {
   readonly #cors: ReturnType<typeof corsOf> | undefined
   readonly #logger: Logger
   readonly #idleTimeout: number
+  readonly #minBodyRate: number
   readonly #maxMetadataSize: number
   readonly #protocols: SelectOptions
   readonly #interim: (head: RequestHead) => boolean
@@ -159,6 +165,10 @@ class Server {
     this.#cors = options.cors === false ? undefined : corsOf(options.cors ?? {})
     this.#logger = options.logger ?? silent
     this.#idleTimeout = options.idleTimeout ?? 60_000
+    this.#minBodyRate = options.minBodyRate ?? 64
+    if (!(this.#minBodyRate >= 0)) {
+      throw new UploadError('ERR_INVALID_OPTIONS', { message: 'minBodyRate must not be negative.' })
+    }
     this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
     const { rufh = true } = options
     this.#protocols = { rufh: rufh !== false, unversioned: typeof rufh === 'object' && rufh.unversioned === true }
@@ -179,7 +189,7 @@ class Server {
         idOfUrl: (url) => this.#location.idOfUrl(url, head),
       })
       const outcome = await this.#uploads.run(command, {
-        takeBody: (limit) => exchange.body(limit, this.#idleTimeout),
+        takeBody: (limit) => exchange.body(limit, this.#idleTimeout, this.#minBodyRate),
         report: this.#reporter(exchange, codec, context),
       })
       answer = await this.#answer(codec, context, head, outcome)

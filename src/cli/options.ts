@@ -209,6 +209,11 @@ const locking = {
 const timeouts = {
   'yield-timeout': { type: 'duration', default: '5s', help: 'How long a request may take to give way to a newer one.' },
   'idle-timeout': { type: 'duration', default: '60s', help: 'A body without a byte for so long counts as ended.' },
+  'min-body-rate': {
+    type: 'size',
+    default: '64B',
+    help: 'Bytes a second that a body must bring, on the average of --idle-timeout; a slower one counts as ended. 0: none.',
+  },
   'shutdown-timeout': { type: 'duration', default: '10s', help: 'How long requests may take to end at SIGTERM.' },
 } as const satisfies Rows
 

@@ -104,6 +104,7 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     interimResponses: options.interimResponses,
     yieldTimeout: options.yieldTimeout,
     idleTimeout: options.idleTimeout,
+    minBodyRate: options.minBodyRate,
     cors: !options.disableCors && {
       allowOrigin: options.corsAllowOrigin,
       allowCredentials: options.corsAllowCredentials,

@@ -22,6 +22,7 @@ export class BodyQueue implements Body {
   ended: BodyEnd | undefined
   readonly #source: Source
   readonly #idleTimeout: number
+  readonly #minRate: number
   #chunks: Uint8Array[] = []
   #queued = 0
   /** Bytes that came, and that may still be given. */
@@ -31,18 +32,24 @@ export class BodyQueue implements Body {
   #end: BodyEnd | undefined
   #wake: (() => void) | undefined
   #waitingSince = 0
+  /** Since the rate was last looked at: milliseconds for which somebody waited for bytes, and bytes that came. */
+  #waited = 0
+  #countedTo = 0
+  #cameSince = 0
   #timer: NodeJS.Timeout | undefined
 
   /**
    * @param length bytes that the request announces
    * @param limit bytes that are given at most
    * @param idleTimeout milliseconds; counts only while somebody waits for bytes
+   * @param minRate bytes a second that come at least, on the average of `idleTimeout` milliseconds of waiting
    */
-  constructor(source: Source, length: number | undefined, limit: number, idleTimeout: number) {
+  constructor(source: Source, length: number | undefined, limit: number, idleTimeout: number, minRate = 0) {
     this.#source = source
     this.length = length
     this.#left = Math.min(limit, length ?? Number.POSITIVE_INFINITY)
     this.#idleTimeout = Math.min(idleTimeout, LONGEST_TIMER)
+    this.#minRate = minRate
   }
 
   /** Takes bytes from the sender. */
@@ -50,12 +57,14 @@ export class BodyQueue implements Body {
     if (this.#end !== undefined || chunk.length === 0) return
     const taken = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk
     this.#came += chunk.length
+    this.#cameSince += chunk.length
     this.#left -= taken.length
     if (taken.length > 0) {
       this.#chunks.push(taken)
       this.#queued += taken.length
     }
     if (taken.length < chunk.length) this.finish('too-long')
+    if (this.#wake !== undefined) this.#judge()
     if (this.#queued >= HIGH_WATER) this.#source.pause()
     this.#wakeUp()
   }
@@ -115,6 +124,7 @@ export class BodyQueue implements Body {
 
   #change(): Promise<void> {
     this.#waitingSince = performance.now()
+    this.#countedTo = this.#waitingSince
     this.#timer ??= setTimeout(() => this.#watch(), this.#idleTimeout)
     return new Promise((resolve) => {
       this.#wake = resolve
@@ -130,7 +140,22 @@ export class BodyQueue implements Body {
     if (this.#wake === undefined) return
     const left = this.#idleTimeout - (performance.now() - this.#waitingSince)
     if (left <= 0) this.finish('timeout')
-    else this.#timer = setTimeout(() => this.#watch(), left)
+    else this.#judge()
+    if (this.#end === undefined) this.#timer = setTimeout(() => this.#watch(), left)
+  }
+
+  /**
+   * Whether the bytes came fast enough for which somebody waited. A client that sends one now and then is never silent, and
+   * would hold its upload for ever. The time in which the sender was paused is the server's own, and does not count.
+   */
+  #judge(): void {
+    const now = performance.now()
+    this.#waited += now - this.#countedTo
+    this.#countedTo = now
+    if (this.#waited < this.#idleTimeout) return
+    if (this.#cameSince < (this.#minRate * this.#waited) / 1_000) this.finish('timeout')
+    this.#waited = 0
+    this.#cameSince = 0
   }
 
   #wakeUp(): void {

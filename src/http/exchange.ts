@@ -14,8 +14,9 @@ export interface Exchange {
    * The request's body, with at most `limit` bytes given (then it ends as 'too-long').
    * @param limit bytes; Infinity for none
    * @param idleTimeout ends the body as 'timeout' after so many milliseconds without a byte while one was asked for
+   * @param minRate ends it so, too, if fewer bytes a second came, on the average of so many milliseconds; default 0
    */
-  body(limit: number, idleTimeout: number): Body
+  body(limit: number, idleTimeout: number, minRate?: number): Body
   /** Sends an interim (1xx) response where the connection can; otherwise does nothing. */
   inform(head: ResponseHead): void
   /**

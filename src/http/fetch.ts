@@ -18,7 +18,7 @@ export function fetchHandler(target: { serve: Serve }): (request: Request) => Pr
 function exchangeOf(request: Request, respond: (response: Response) => void): Exchange {
   return {
     head: headOf(request),
-    body: (limit, idleTimeout) => bodyOf(request, limit, idleTimeout),
+    body: (limit, idleTimeout, minRate) => bodyOf(request, limit, idleTimeout, minRate),
     // A Response has no interim ones before it.
     inform: () => undefined,
     async answer(head, content) {
@@ -54,7 +54,7 @@ function headOf(request: Request): RequestHead {
   }
 }
 
-function bodyOf(request: Request, limit: number, idleTimeout: number): BodyQueue {
+function bodyOf(request: Request, limit: number, idleTimeout: number, minRate?: number): BodyQueue {
   const reader = request.body?.getReader()
   let isPaused = true
   let isReading = false
@@ -83,7 +83,8 @@ function bodyOf(request: Request, limit: number, idleTimeout: number): BodyQueue
       void pump()
     },
   }
-  const queue = new BodyQueue(source, announcedLength(request.headers.get('content-length')), limit, idleTimeout)
+  const length = announcedLength(request.headers.get('content-length'))
+  const queue = new BodyQueue(source, length, limit, idleTimeout, minRate)
   if (!reader) queue.finish('end')
   request.signal.addEventListener('abort', () => queue.finish('disconnected'), { once: true })
   if (request.signal.aborted) queue.finish('disconnected')

@@ -51,8 +51,8 @@ function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchang
   }
   return {
     head: headOf(request),
-    body(limit, idleTimeout) {
-      queue = new BodyQueue(source, lengthOf(request), limit, idleTimeout)
+    body(limit, idleTimeout, minRate) {
+      queue = new BodyQueue(source, lengthOf(request), limit, idleTimeout, minRate)
       feed(request, queue)
       return queue
     },

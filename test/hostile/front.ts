@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import type { ServerOptions as HttpOptions } from 'node:http'
 import { join } from 'node:path'
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { bind, createHttpServer } from '../../src/cli/listen.js'
@@ -91,7 +92,11 @@ export interface Front {
   close(): Promise<void>
 }
 
-export async function openFront(name: keyof typeof BACKENDS): Promise<Front> {
+export async function openFront(
+  name: keyof typeof BACKENDS,
+  options: Partial<ServerOptions> = {},
+  limits: HttpOptions = {},
+): Promise<Front> {
   const backend = await BACKENDS[name]()
   const { store } = backend
   const errors: string[] = []
@@ -102,8 +107,8 @@ export async function openFront(name: keyof typeof BACKENDS): Promise<Front> {
     warn: quiet,
     error: (fields) => void errors.push(JSON.stringify(fields)),
   }
-  const holdfast = createServer({ store, logger, ...TIMES })
-  const listener = createHttpServer({ holdfast, basePath: '/files' }, LIMITS)
+  const holdfast = createServer({ store, logger, ...TIMES, ...options })
+  const listener = createHttpServer({ holdfast, basePath: '/files' }, { ...LIMITS, ...limits })
   const port = await bind(listener, '127.0.0.1', 0)
   await holdfast.ready()
 

@@ -10,10 +10,10 @@ interface Given {
   told: string[]
 }
 
-function queueOf(length?: number, limit = Number.POSITIVE_INFINITY, idleTimeout = 5_000): Given {
+function queueOf(length?: number, limit = Number.POSITIVE_INFINITY, idleTimeout = 5_000, minRate = 0): Given {
   const told: string[] = []
   const source = { pause: () => void told.push('pause'), resume: () => void told.push('resume') }
-  return { queue: new BodyQueue(source, length, limit, idleTimeout), told }
+  return { queue: new BodyQueue(source, length, limit, idleTimeout, minRate), told }
 }
 async function read(queue: BodyQueue, each: (length: number) => void = () => undefined): Promise<number> {
   let given = 0
@@ -139,6 +139,54 @@ test('a body times out while it is waited for, however often chunks came before'
   assert.equal(await read(queue), 4)
   assert.equal(queue.ended, 'timeout')
   assert.ok(performance.now() - started >= 135)
+})
+
+/** Puts so many bytes every 10 ms, until the body ends by itself or so often. */
+async function trickle(queue: BodyQueue, bytes: number, times: number): Promise<void> {
+  for (let index = 0; index < times && queue.ended === undefined; index++) {
+    put(queue, bytes)
+    await sleep(10)
+  }
+  queue.finish('end')
+}
+
+test('a body that trickles below the least rate times out, and gives what came', async () => {
+  const { queue } = queueOf(undefined, 10_000, 200, 1_000)
+  void trickle(queue, 1, 1_000)
+  const started = performance.now()
+  const given = await read(queue)
+  assert.equal(queue.ended, 'timeout')
+  assert.ok(given >= 1 && given <= 100, `${given} bytes`)
+  assert.ok(performance.now() - started < 2_000)
+})
+
+test('a body that trickles at any rate does not time out where none is asked for', async () => {
+  const { queue } = queueOf(undefined, 10_000, 200)
+  void trickle(queue, 1, 60)
+  assert.equal(`${await read(queue)} ${queue.ended}`, '60 end')
+})
+
+test('a body well above the least rate does not time out, nor one that is silent and then sends all at once', async () => {
+  const steady = queueOf(undefined, 10_000, 300, 100)
+  void trickle(steady.queue, 40, 60)
+  const bursts = queueOf(undefined, 10_000, 300, 500)
+  for (const delay of [150, 300, 450]) setTimeout(() => put(bursts.queue, 400), delay)
+  setTimeout(() => bursts.queue.finish('end'), 600)
+  const given = await Promise.all([read(steady.queue), read(bursts.queue)])
+  assert.deepEqual([...given, steady.queue.ended, bursts.queue.ended], [2_400, 1_200, 'end', 'end'])
+})
+
+test('the time in which the store works does not count against the rate of a body', async () => {
+  const { queue } = queueOf(undefined, 10_000, 300, 1_000)
+  setTimeout(() => put(queue, 1), 5)
+  let given = 0
+  for await (const chunk of queue) {
+    given += chunk.length
+    if (given === 8) queue.finish('end')
+    else setTimeout(() => put(queue, 1), 105)
+    await sleep(100)
+  }
+  assert.equal(`${given} ${queue.ended}`, '8 end')
 })
 
 test('a body does not time out while its store works', async () => {
