@@ -26,8 +26,13 @@ export function pathOf(basePath: string): string {
   return new URL(url).pathname.replace(/\/+$/, '')
 }
 
-/** @param limits in place of some of the usual ones, as node:http names them */
-export function createHttpServer(routes: Routes, limits: ServerOptions = {}): Server {
+/** Of heads, and what else node:http takes in place of the usual. */
+export interface Limits extends ServerOptions {
+  /** How many fields a head may have; more is 431. node itself leaves out the rest in silence. Default: 1,000. */
+  readonly maxHeaderCount?: number
+}
+
+export function createHttpServer(routes: Routes, { maxHeaderCount = 1_000, ...limits }: Limits = {}): Server {
   const server = createServer({
     requestTimeout: 0,
     headersTimeout: 60_000,
@@ -35,17 +40,24 @@ export function createHttpServer(routes: Routes, limits: ServerOptions = {}): Se
     maxHeaderSize: 32 * 1024,
     ...limits,
   })
-  const route = router(routes)
+  server.maxHeadersCount = 0
+  const route = router(routes, maxHeaderCount)
   server.on('request', route)
   server.on('checkContinue', route)
   refuseMalformed(server)
   return server
 }
 
-function router({ holdfast, basePath, page }: Routes): (request: IncomingMessage, response: ServerResponse) => void {
+function router(
+  { holdfast, basePath, page }: Routes,
+  maxHeaderCount: number,
+): (request: IncomingMessage, response: ServerResponse) => void {
   const uploads = nodeHandler(holdfast)
   const base = pathOf(basePath)
   return (request, response) => {
+    if (request.rawHeaders.length > 2 * maxHeaderCount) {
+      return answer(request, response, 431, `A request may have at most ${maxHeaderCount} header fields.\n`)
+    }
     const path = (request.url ?? '').split('?', 1)[0]!
     if (path === '/healthz') return answer(request, response, 200, 'ok\n')
     if (page?.(request, response)) return

@@ -23,6 +23,22 @@ const listening = {
   port: { type: 'integer', default: '1080', max: 65_535, help: 'The port to listen on; 0 takes any that is free.' },
 } as const satisfies Rows
 
+const limits = {
+  'max-header-size': {
+    type: 'size',
+    default: '32KiB',
+    min: 8 * 1024,
+    max: 16 * 1024 * 1024,
+    help: 'Bytes of a request line and all header fields; more is 431. A final upload of 10,000 partial ones needs about 1MiB.',
+  },
+  'max-header-count': {
+    type: 'integer',
+    default: '1000',
+    min: 50,
+    help: 'How many header fields a request may have; more is 431.',
+  },
+} as const satisfies Rows
+
 const protocol = {
   'base-path': { type: 'string', default: '/files', help: 'Path (or absolute URL) under which uploads live.' },
   'behind-proxy': { type: 'boolean', default: 'false', help: 'Believe X-Forwarded-* and Forwarded.' },
@@ -259,6 +275,7 @@ export const COMMANDS = {
     summary: 'Serve uploads into a bucket, or into a folder.',
     groups: {
       Listening: listening,
+      'Limits of requests': limits,
       Protocol: protocol,
       CORS: cors,
       S3: s3,

@@ -24,7 +24,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
   const page = options.ui ? createPage(urlOf(options.basePath, '')) : undefined
   const { holdfast, close } = await openHoldfast(options, log)
-  const server = createHttpServer({ holdfast, basePath: options.basePath, page })
+  const { basePath, maxHeaderSize, maxHeaderCount } = options
+  const server = createHttpServer({ holdfast, basePath, page }, { maxHeaderSize, maxHeaderCount })
   const port = await listen(server, options.host, options.port)
   stopOnSignals({ server, holdfast, log, timeout: options.shutdownTimeout, after: close })
   const origin = originOf(options.host, port)
