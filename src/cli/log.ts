@@ -24,18 +24,30 @@ export function createLog({ verbose, format, write = (line) => process.stderr.wr
 }
 
 function jsonLine(level: Level, fields: Record<string, unknown>, message: string): string {
-  return JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })
+  return visible(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }))
 }
 
 function textLine(level: Level, fields: Record<string, unknown>, message: string): string {
   const pairs = Object.entries(fields).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${show(value)}`],
   )
-  return [new Date().toISOString(), level.toUpperCase().padEnd(5), message, ...pairs].join(' ')
+  return visible([new Date().toISOString(), level.toUpperCase().padEnd(5), message, ...pairs].join(' '))
 }
 
-/** A value on one line, quoted where it would not be read as one word. */
+/** A value, quoted where it would not be read as one word. */
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return typeof value === 'string' && /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text
+  if (typeof value !== 'string') return JSON.stringify(value)
+  return value === '' || /[\s"=\\\p{C}]/u.test(value) ? JSON.stringify(value) : value
 }
+
+/**
+ * Targets and fields are the client's words. What would end a line, turn the direction of writing, command a terminal or
+ * not be seen at all is written as an escape, so that one line is one event, and says what it says.
+ */
+const visible = (line: string): string => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped)
+
+const escaped = (characters: string): string =>
+  characters
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
