@@ -6,6 +6,7 @@
 import { type FileHandle, rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
+import { laterOf } from '../store/file-info.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData, type Paths } from './files.js'
 import { corrupt } from './load.js'
@@ -211,7 +212,8 @@ class Append {
       await this.#upload.sync(this.#file, this.#lock)
       this.#isDoubtful = false
     }
-    await this.#upload.commit(this.#lock, { offset: written, crc32: sum, ...changes })
+    const deadline = laterOf(this.#upload.record.deadline, this.#options.deadline?.())
+    await this.#upload.commit(this.#lock, { offset: written, crc32: sum, deadline, ...changes })
     this.#lastCommit = performance.now()
     this.#options.onCommit?.(written)
   }

@@ -29,6 +29,8 @@ export interface DiskRecord {
   failure: string | undefined
   createdAt: number
   completedAt: number | undefined
+  /** When it expires unless it has all its bytes; milliseconds since the epoch. */
+  deadline?: number | undefined
   /** A partial upload, or the final one of some. */
   joined?: Joined | undefined
   /** What the client says of the whole content. */
@@ -111,6 +113,7 @@ export function infoOf(record: DiskRecord, storage: Record<string, string>): Upl
     ...known,
     ...(concat ? { concat } : {}),
     crc32: record.state === 'complete' ? crc32 : undefined,
+    expiresAt: record.state === 'open' ? record.deadline : undefined,
     etag: record.state === 'complete' ? `"${commit}"` : undefined,
     storage,
   }

@@ -7,6 +7,7 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import { laterOf } from '../store/file-info.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import type { Payload, Stored } from './call/call.js'
 import { asStoreFailure, isServerError, means } from './call/faults.js'
@@ -197,7 +198,8 @@ class Append {
       const confirmed = this.#window.take()
       const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.offer(), ...changes }
       const offset = next.partBytes + tailLength(next.tail)
-      await this.#upload.commit({ ...next, offset, partSize: this.#partSize }).catch((error) => {
+      const deadline = laterOf(this.#upload.record.deadline, this.#options.deadline?.())
+      await this.#upload.commit({ ...next, offset, deadline, partSize: this.#partSize }).catch((error) => {
         this.#window.putBack(confirmed)
         throw error
       })

@@ -32,6 +32,14 @@ interface OwnOfJoined {
   layout?: Layout | undefined
 }
 
+/** A deadline is only ever put off: clients were told of the one before. */
+export const laterOf = (deadline: number | undefined, other: number | undefined): number | undefined =>
+  deadline === undefined || other === undefined ? (deadline ?? other) : Math.max(deadline, other)
+
+/** The earlier of the limits that there are. */
+export const earlierOf = (limit: number | undefined, other: number | undefined): number | undefined =>
+  limit === undefined || other === undefined ? (limit ?? other) : Math.min(limit, other)
+
 /** tusd's names are part of the format: they stay as they are. */
 export interface FileInfo<Own> {
   ID: string

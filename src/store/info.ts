@@ -37,6 +37,8 @@ export interface NewUpload {
   concat?: Concat | undefined
   /** What the client says of the whole content. An upload that is complete has been found to have these. */
   digests?: Digests | undefined
+  /** Milliseconds since the epoch: when it expires, unless it has all its bytes by then. Undefined: never. */
+  deadline?: number | undefined
 }
 
 /** One upload as its committed record tells it. */
@@ -51,10 +53,15 @@ export interface UploadInfo extends NewUpload {
   /** Milliseconds since the epoch, once `complete`. */
   completedAt: number | undefined
   /**
-   * Milliseconds since the epoch: until then at least it can be resumed; undefined if there is no such limit or none is
-   * known.
+   * Milliseconds since the epoch: until then at least it can be resumed. The deadline, or when the backend drops what is
+   * unfinished, whichever comes first; undefined if there is no such limit, or none is known, or it has all its bytes.
    */
   expiresAt?: number | undefined
+  /**
+   * Milliseconds since the epoch: when the record was last committed, by the clock of whoever keeps it. Undefined if that
+   * is not known.
+   */
+  modifiedAt?: number | undefined
   /** Strong entity tag of the finished content, with its quotes, once `complete`. */
   etag: string | undefined
   /** CRC32 of the whole content, once `complete`; undefined if it is not known (another server stored some of it). */

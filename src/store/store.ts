@@ -61,6 +61,11 @@ export interface AppendOptions extends FinishOptions {
    * creation left it to this append.
    */
   verify?: () => void
+  /**
+   * Asked with each commit of bytes: the deadline (milliseconds since the epoch) that is committed with them, unless the
+   * upload has a later one. It never causes a commit. Default: the deadline stays.
+   */
+  deadline?: () => number
   /** Told each time more was committed, with the committed offset in bytes. */
   onCommit?: (offset: number) => void
   /**

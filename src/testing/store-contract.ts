@@ -14,6 +14,7 @@ import { APPENDING, ofSize } from './contract/appending.js'
 import { Bench, type Row, type StoreHarness } from './contract/bench.js'
 import { JOINING } from './contract/concat.js'
 import { CREATION } from './contract/creation.js'
+import { EXPIRING } from './contract/expiring.js'
 import { FINISHING } from './contract/finishing.js'
 import { GATING } from './contract/gating.js'
 import { LENGTHS } from './contract/lengths.js'
@@ -31,7 +32,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     (size): Row => [`an upload of ${size} bytes`, (bench) => ofSize(bench, size)],
   )
   describe(`${name} keeps the contract of stores`, () => {
-    const ending = [...VERIFYING, ...FINISHING, ...GATING, ...RACING, ...JOINING]
+    const ending = [...VERIFYING, ...FINISHING, ...GATING, ...RACING, ...JOINING, ...EXPIRING]
     const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...ending]
     for (const row of rows) register(harness, row)
     after(() => harness.cleanup?.())

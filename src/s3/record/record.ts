@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { concatOf, type Joined } from '../../store/file-info.js'
+import { concatOf, earlierOf, type Joined } from '../../store/file-info.js'
 import type { Digests, NewUpload, UploadInfo, UploadState } from '../../store/info.js'
 import { SLOTS } from '../keys.js'
 
@@ -78,6 +78,8 @@ export interface UploadRecord {
   createdAt: number
   /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
   expiresAt: number | undefined
+  /** When it expires unless it has all its bytes, by the server's own rule; milliseconds since the epoch. */
+  deadline?: number | undefined
   completedAt: number | undefined
   /** Slots or multipart uploads could not be removed when the upload was completed; whoever opens it tries again. */
   leftovers: boolean | undefined
@@ -121,8 +123,7 @@ export function chainEtag(digest: string, etag: string): string {
 export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum, { length }) => sum + length, 0)
 
 export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
-  const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, expiresAt, etag } =
-    record
+  const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, etag, deadline } = record
   const { digests, crc32 } = record
   const concat = concatOf(record.joined)
   const completed = state === 'complete'
@@ -136,7 +137,8 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>): U
     failure,
     createdAt,
     completedAt,
-    expiresAt: state === 'open' ? expiresAt : undefined,
+    expiresAt: state === 'open' ? earlierOf(record.expiresAt, deadline) : undefined,
+    deadline,
     etag: completed ? etag : undefined,
     crc32: completed ? crc32 : undefined,
     ...(digests ? { digests } : {}),

@@ -51,6 +51,7 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
   rule(after.id === before.id, 'an upload keeps its ID')
   rule(NEXT[before.state].includes(after.state), 'a state is never left for an earlier one')
   rule((after.fence ?? 0) >= (before.fence ?? 0), 'a fencing token never decreases')
+  rule(before.deadline === undefined || (after.deadline ?? 0) >= before.deadline, 'a deadline is only put off')
   rule(before.length === undefined || after.length === before.length, 'a declared length stays')
   rule(after.offset >= before.offset, 'an acknowledged offset never goes back')
   rule(before.state === 'open' || after.offset === before.offset, 'a closed upload takes no bytes')

@@ -28,6 +28,7 @@ const before: UploadRecord = {
   joined: undefined,
   createdAt: 1,
   expiresAt: undefined,
+  deadline: 42,
   completedAt: undefined,
   leftovers: undefined,
 }
@@ -57,6 +58,8 @@ const refused: [string, Partial<UploadRecord>, RegExp][] = [
   ],
   ['parts are on the grid', { partBytes: 9, offset: 14 }, /bytes of the parts/],
   ['a nonce is not used again', { commit: 'c1' }, /nonce/],
+  ['a deadline is not brought forward', { deadline: 41 }, /put off/],
+  ['a deadline is not taken back', { deadline: undefined }, /put off/],
   ['a declared length stays', { length: 101 }, /length stays/],
   ['a length is not taken back', { length: undefined }, /length stays/],
   ['the grid is fixed', { partSize: 12 }, /grid/],
