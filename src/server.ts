@@ -61,6 +61,17 @@ export interface ServerOptions {
    * then fails. Default: false.
    */
   deletePartials?: boolean | undefined
+  /**
+   * Milliseconds after which an unfinished upload expires: clients are told by Upload-Expires, and 410 from then on. A
+   * final upload expires with its partial uploads. Applies to what is created, or stores bytes, from now on. Default:
+   * never.
+   */
+  expiresAfter?: number | undefined
+  /**
+   * What `expiresAfter` is counted from: the last bytes that were stored, or the creation, however the upload goes on.
+   * Default: 'activity'.
+   */
+  expiresFrom?: 'activity' | 'creation' | undefined
   /** Milliseconds that a request has to yield its upload to a newer one, which then gets 423. Default: 5,000. */
   yieldTimeout?: number | undefined
   /** Milliseconds that HEAD waits while the store completes an upload, before it answers 503. Default: 10,000. */
@@ -86,6 +97,8 @@ export interface ServerOptions {
    */
   interimResponses?: InterimResponses | undefined
   logger?: Logger | undefined
+  /** For tests: milliseconds since the epoch. */
+  now?: (() => number) | undefined
 }
 
 export interface Holdfast {
@@ -112,6 +125,7 @@ export function createServer(options: ServerOptions): Holdfast {
   const { store, locker } = options
   const maxSize = Math.min(options.maxSize ?? Number.POSITIVE_INFINITY, store.maxObjectSize ?? Number.POSITIVE_INFINITY)
   if (!(maxSize > 0)) throw new UploadError('ERR_INVALID_OPTIONS', { message: 'maxSize must be a positive number.' })
+  mustBeTimes(options)
   const uploads = new Uploads({
     store,
     locker,
@@ -124,6 +138,9 @@ export function createServer(options: ServerOptions): Holdfast {
     allowConcatenation: options.disableConcatenation !== true,
     maxConcatParts: options.maxConcatParts ?? 10_000,
     deletePartials: options.deletePartials === true,
+    expiresAfter: options.expiresAfter,
+    expiresFrom: options.expiresFrom ?? 'activity',
+    now: options.now ?? Date.now,
     warn: (fields, message) => (options.logger ?? silent).warn(fields, message),
   })
   const server = new Server(options, uploads, maxSize)
@@ -141,6 +158,18 @@ export function createServer(options: ServerOptions): Holdfast {
       await locker?.close?.()
     },
   }
+}
+
+/** @throws UploadError ERR_INVALID_OPTIONS */
+function mustBeTimes({ expiresAfter = 1, expiresFrom = 'activity' }: ServerOptions): void {
+  const must = (holds: boolean, message: string): void => {
+    if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
+  }
+  must(expiresAfter > 0, `expiresAfter: must be a positive number of milliseconds, not ${expiresAfter}.`)
+  must(
+    expiresFrom === 'activity' || expiresFrom === 'creation',
+    `expiresFrom: must be activity or creation, not ${expiresFrom}.`,
+  )
 }
 
 class Server {
@@ -252,7 +281,7 @@ class Server {
 
 /** What is advertised is what the store's handles can do. */
 function extensionsOf({ store, disableTermination, disableConcatenation }: ServerOptions): readonly string[] {
-  const extensions = ['creation', 'creation-with-upload', 'checksum']
+  const extensions = ['creation', 'creation-with-upload', 'checksum', 'expiration']
   if (store.abilities.declareLength) extensions.push('creation-defer-length')
   if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
   if (store.abilities.concat && disableConcatenation !== true) {

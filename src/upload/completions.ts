@@ -20,6 +20,8 @@ export interface CompletionsOptions {
   completionTimeout: number
   /** Removes partial uploads once they are joined. */
   deletePartials: boolean
+  /** Milliseconds since the epoch. */
+  now: () => number
   /** Told of failures that cost nobody's upload. */
   warn: (fields: Record<string, unknown>, message: string) => void
 }
@@ -90,10 +92,11 @@ export class Completions {
   }
 
   get #driver(): Driver {
-    const { store, maxSize, deletePartials } = this.#options
+    const { store, maxSize, deletePartials, now } = this.#options
     return {
       store,
       maxSize,
+      now,
       gate: (info) => this.#digests.gate(info),
       complete: (id) => this.complete(id),
       remove: deletePartials ? (ids) => this.#remove(ids) : undefined,

@@ -4,9 +4,10 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import { earlierOf } from '../store/file-info.js'
 import type { Concat, UploadInfo } from '../store/info.js'
 import type { FinishOptions, Store, UploadHandle } from '../store/store.js'
-import { wantsCompletion } from './rules.js'
+import { hasExpired, wantsCompletion } from './rules.js'
 
 /** Partial uploads that are looked up at once. */
 const AT_ONCE = 16
@@ -19,6 +20,8 @@ export interface Partials {
   length: number | undefined
   /** Bytes that there will be at least. */
   atLeast: number
+  /** When the first of those that are not complete expires, in milliseconds since the epoch. */
+  expiresAt: number | undefined
   /** In order, if all are complete. */
   sources: UploadInfo[] | undefined
   /** What is wrong with one of them, in a sentence. */
@@ -28,28 +31,33 @@ export interface Partials {
 /** Of one upload: undefined if there is none. */
 type Look = (id: string) => Promise<UploadInfo | undefined>
 
-/** @throws UploadError if the store cannot tell */
-export async function lookAt(ids: readonly string[], look: Look): Promise<Partials> {
+/**
+ * @param now milliseconds since the epoch
+ * @throws UploadError if the store cannot tell
+ */
+export async function lookAt(ids: readonly string[], look: Look, now: number): Promise<Partials> {
   const found = await lookUp(ids, look)
   const infos = ids.flatMap((id) => found.get(id) ?? [])
-  const broken = ids.findIndex((id) => whatIsWrong(found.get(id)) !== undefined)
+  const broken = ids.findIndex((id) => whatIsWrong(found.get(id), now) !== undefined)
   const lengths = infos.flatMap(({ length }) => length ?? [])
   const isKnown = lengths.length === ids.length
   return {
     sizes: isKnown ? lengths : undefined,
     length: isKnown ? sum(lengths) : undefined,
     atLeast: sum(infos.map(({ length, offset }) => length ?? offset)),
+    expiresAt: infos.map(({ expiresAt }) => expiresAt).reduce(earlierOf, undefined),
     sources: isKnown && infos.every(({ state }) => state === 'complete') ? infos : undefined,
     failure:
-      broken === -1 ? undefined : `Upload ${broken + 1} in Upload-Concat ${whatIsWrong(found.get(ids[broken]!))}.`,
+      broken === -1 ? undefined : `Upload ${broken + 1} in Upload-Concat ${whatIsWrong(found.get(ids[broken]!), now)}.`,
   }
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0)
 
-function whatIsWrong(info: UploadInfo | undefined): string | undefined {
+function whatIsWrong(info: UploadInfo | undefined, now: number): string | undefined {
   if (info === undefined) return 'does not exist'
   if (info.concat?.kind !== 'partial') return 'is not a partial upload'
+  if (hasExpired(info, now)) return 'has expired and will never be complete'
   return info.state === 'failed' ? 'has ended and will never be complete' : undefined
 }
 
@@ -94,19 +102,21 @@ export interface FinalLimits {
   maxSize: number
   /** How many partial uploads a final one may name. */
   maxConcatParts: number
+  /** Milliseconds since the epoch. */
+  now: () => number
 }
 
 /** @throws UploadError ERR_INVALID_CONCAT · ERR_MAX_SIZE_EXCEEDED */
 export async function admitFinal(
   store: Store,
   { partials }: Concat & { kind: 'final' },
-  { maxSize, maxConcatParts }: FinalLimits,
+  { maxSize, maxConcatParts, now }: FinalLimits,
 ): Promise<Partials> {
   if (partials.length > maxConcatParts) {
     const message = `Upload-Concat names ${partials.length} uploads, and this server joins at most ${maxConcatParts}.`
     throw new UploadError('ERR_INVALID_CONCAT', { message })
   }
-  const found = await lookAt(partials, lookIn(store))
+  const found = await lookAt(partials, lookIn(store), now())
   if (found.failure !== undefined) throw new UploadError('ERR_INVALID_CONCAT', { message: found.failure })
   if (found.atLeast > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
   return found
@@ -116,6 +126,8 @@ export interface Driver {
   store: Store
   /** Bytes; Infinity for no limit. */
   maxSize: number
+  /** Milliseconds since the epoch. */
+  now: () => number
   /** Makes the object of an upload that has all its bytes but no object yet. */
   complete(id: string): Promise<UploadInfo>
   /** What must hold of the object of a final upload. */
@@ -133,7 +145,7 @@ const LOOKS = 3
 /**
  * Takes a final upload as far as it can go now: it is complete if its partial uploads are, failed if one of them is, and
  * otherwise stays open.
- * @returns with its length, as soon as that can be told
+ * @returns with its length, as soon as that can be told, and with when it expires: with the first of its partial uploads
  * @throws UploadError
  */
 export async function drive(handle: UploadHandle, driver: Driver): Promise<UploadInfo> {
@@ -143,10 +155,12 @@ export async function drive(handle: UploadHandle, driver: Driver): Promise<Uploa
   for (let looks = 1; ; looks++) {
     if (!wantsCompletion(handle.info)) return handle.info
     const hasBytes = handle.info.state === 'completing'
-    const found = hasBytes ? undefined : await lookAt(concat.partials, (id) => lookAndComplete(id, driver))
+    const found = hasBytes
+      ? undefined
+      : await lookAt(concat.partials, (id) => lookAndComplete(id, driver), driver.now())
     const reason = found && whyNever(found, driver.maxSize)
     if (reason !== undefined) await handle.fail(reason)
-    else if (found && !found.sources) return { ...handle.info, length: handle.info.length ?? found.length }
+    else if (found && !found.sources) return waiting(handle.info, found)
     else {
       try {
         await mustHave(handle.concat).call(handle, found?.sources ?? [], finishing(handle.info, ids, driver))
@@ -169,6 +183,12 @@ function finishing(info: UploadInfo, ids: readonly string[], { gate, remove }: D
     },
   }
 }
+
+const waiting = (info: UploadInfo, { length, expiresAt }: Partials): UploadInfo => ({
+  ...info,
+  length: info.length ?? length,
+  expiresAt: earlierOf(info.expiresAt, expiresAt),
+})
 
 /** The store can never join them: of too many pieces, or too large together, which the lengths tell only now. */
 const isNever = (error: unknown): error is UploadError =>

@@ -17,22 +17,40 @@ export function admitCreate(command: Create, maxSize: number): void {
   if (command.bodyLength > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
 }
 
-/** @throws UploadError ERR_UPLOAD_GONE if the upload has ended badly */
-export function mustBeAlive(info: UploadInfo): void {
-  if (info.state !== 'failed') return
-  throw new UploadError('ERR_UPLOAD_GONE', info.failure === undefined ? {} : { message: info.failure })
+/** What clients are told of an upload whose deadline has passed, before and after its bytes were removed. */
+export const EXPIRED = 'The upload has expired before all its bytes came; create a new one.'
+
+/**
+ * Its deadline has passed before it had all its bytes. What has them all is completed, however late that is.
+ * @param now milliseconds since the epoch
+ */
+export function hasExpired(info: UploadInfo, now: number): boolean {
+  if (info.state !== 'open' || info.deadline === undefined || now < info.deadline) return false
+  return info.concat?.kind === 'final' || !wantsCompletion(info)
+}
+
+/**
+ * @param now milliseconds since the epoch
+ * @throws UploadError ERR_UPLOAD_GONE if the upload has ended badly, or has expired
+ */
+export function mustBeAlive(info: UploadInfo, now: number): void {
+  if (info.state === 'failed') {
+    throw new UploadError('ERR_UPLOAD_GONE', info.failure === undefined ? {} : { message: info.failure })
+  }
+  if (hasExpired(info, now)) throw new UploadError('ERR_UPLOAD_GONE', { message: EXPIRED })
 }
 
 /**
  * Refuses an append that the upload cannot take, before a byte of its body is read.
+ * @param now milliseconds since the epoch
  * @returns how many bytes the body may have at most
  * @throws UploadError ERR_MODIFY_FINAL · ERR_UPLOAD_GONE · ERR_MISMATCHED_OFFSET · ERR_LENGTH_ALREADY_DECLARED ·
  *   ERR_INVALID_UPLOAD_LENGTH · ERR_MAX_SIZE_EXCEEDED · ERR_UPLOAD_SIZE_EXCEEDED
  */
-export function admitAppend(info: UploadInfo, command: Append, maxSize: number): number {
+export function admitAppend(info: UploadInfo, command: Append, maxSize: number, now: number): number {
   // "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL", whatever its state.
   if (info.concat?.kind === 'final') throw new UploadError('ERR_MODIFY_FINAL')
-  mustBeAlive(info)
+  mustBeAlive(info, now)
   const { offset } = info
   if (command.offset !== offset) throw new UploadError('ERR_MISMATCHED_OFFSET', { offset })
   if (info.state === 'complete' && command.whenComplete === 'refuse') {

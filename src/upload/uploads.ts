@@ -12,7 +12,7 @@ import { Completions, type CompletionsOptions, isPending, isWrong, orGiveUp } fr
 import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
 import { present } from './present.js'
-import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from './rules.js'
+import { admitAppend, admitCreate, complaint, hasExpired, mustBeAlive, wantsCompletion } from './rules.js'
 import { WholeDigests } from './whole-digests.js'
 import { settlesWithin, type Writer, Writers } from './writers.js'
 
@@ -25,6 +25,10 @@ export interface UploadsOptions extends CompletionsOptions {
   allowConcatenation: boolean
   /** How many partial uploads a final one may name. */
   maxConcatParts: number
+  /** Milliseconds after which an unfinished upload expires; undefined: never. */
+  expiresAfter: number | undefined
+  /** What they are counted from: the last bytes that were stored, or the creation. */
+  expiresFrom: 'activity' | 'creation'
 }
 
 type Final = NonNullable<Create['concat']> & { kind: 'final' }
@@ -98,7 +102,8 @@ export class Uploads {
     if (concat && !this.#concatenates) throw new UploadError('ERR_CONCATENATION_UNSUPPORTED')
     if (concat?.kind === 'final') return this.#createFinal(command, concat)
     admitCreate(command, maxSize)
-    const upload = { id: newId(), length, metadata, metadataField, ...present({ concat, digests }) }
+    const deadline = this.#deadline
+    const upload = { id: newId(), length, metadata, metadataField, ...present({ concat, digests, deadline }) }
     const appends = command.withBody && (command.bodyLength !== 0 || command.checksum !== undefined)
     const isWhole = length === 0 && command.completes !== 'no'
     if (!appends && !isWhole) {
@@ -131,6 +136,18 @@ export class Uploads {
     })
   }
 
+  /** Of what is active now. A final upload has none of its own: it expires with its partial uploads. */
+  get #deadline(): number | undefined {
+    const { expiresAfter, now } = this.#options
+    return expiresAfter === undefined ? undefined : now() + expiresAfter
+  }
+
+  /** The deadline that goes with the bytes of an append; undefined: the one of before stays. */
+  get #putsOff(): (() => number) | undefined {
+    const { expiresAfter, expiresFrom, now } = this.#options
+    return expiresAfter === undefined || expiresFrom === 'creation' ? undefined : () => now() + expiresAfter
+  }
+
   get #concatenates(): boolean {
     const { store, allowConcatenation } = this.#options
     return allowConcatenation && store.abilities.concat === true
@@ -145,7 +162,7 @@ export class Uploads {
     if (!partials.sources) return { kind: 'created', info: await this.#waits(info, concat), appended: false }
     try {
       const completed = await this.#completions.complete(info.id)
-      mustBeAlive(completed)
+      mustBeAlive(completed, this.#options.now())
       return { kind: 'created', info: completed, appended: false }
     } catch (error) {
       await this.#forget(info.id)
@@ -192,7 +209,7 @@ export class Uploads {
     const handle = await this.#options.store.open(id).catch(() => {
       throw error
     })
-    mustBeAlive(handle.info)
+    mustBeAlive(handle.info, this.#options.now())
     return { kind: 'created', info: handle.info, appended: true }
   }
 
@@ -215,20 +232,19 @@ export class Uploads {
       if (isCompleted || handle.info.offset > command.offset) return handle.info
       // Nothing was stored, so nothing has shown that the upload still is as this process remembers it.
       const { info } = await store.open(command.id)
-      admitAppend(info, command, maxSize)
+      admitAppend(info, command, maxSize, this.#options.now())
       return info
     })
   }
 
   /** Opens for an append. What this process remembers will do, unless it disagrees with the client. */
   async #openAt(command: Append, { lease }: Writer): Promise<{ handle: UploadHandle; room: number }> {
-    const { store, maxSize } = this.#options
+    const { store, maxSize, now } = this.#options
     const cached = await store.open(command.id, { cached: true, lease })
-    if (cached.info.offset === command.offset && cached.info.state === 'open') {
-      return { handle: cached, room: admitAppend(cached.info, command, maxSize) }
-    }
-    const handle = await store.open(command.id, { lease })
-    return { handle, room: admitAppend(handle.info, command, maxSize) }
+    const { offset, state } = cached.info
+    const isGood = offset === command.offset && state === 'open' && !hasExpired(cached.info, now())
+    const handle = isGood ? cached : await store.open(command.id, { lease })
+    return { handle, room: admitAppend(handle.info, command, maxSize, now()) }
   }
 
   /** Appends the body, and finishes the upload if the body completes it. */
@@ -249,7 +265,7 @@ export class Uploads {
       completes,
       signal: writer.signal,
       onCommit: (offset: number) => ground.report?.({ kind: 'stored', offset }),
-      ...present({ verify, beforeComplete }),
+      ...present({ verify, beforeComplete, deadline: this.#putsOff }),
     }
     await orGiveUp(handle, async () => {
       followed.settle(await handle.append(handle.info.offset, body, options))
@@ -264,14 +280,14 @@ export class Uploads {
 
   async #offset({ id, completes }: Offset): Promise<UploadInfo> {
     const info = await this.#freed(id).catch((error: unknown) => this.#held(id, error))
-    mustBeAlive(info)
+    mustBeAlive(info, this.#options.now())
     if (!wantsCompletion(info, completes === 'at-length')) return info
     const settled = await this.#completions.inTime(id).catch((error: unknown) => {
       // That of a final upload may take as long as it takes: no offset is told then.
       if (isFinal(info) && isPending(error)) return info
       throw error
     })
-    mustBeAlive(settled)
+    mustBeAlive(settled, this.#options.now())
     return settled
   }
 
@@ -312,9 +328,9 @@ export class Uploads {
   async #read(id: string): Promise<Outcome> {
     if (!this.#options.allowDownload) throw new UploadError('ERR_NOT_IMPLEMENTED')
     const asked = await this.#options.store.open(id)
-    mustBeAlive(asked.info)
+    mustBeAlive(asked.info, this.#options.now())
     const isToBeJoined = isFinal(asked.info) && wantsCompletion(asked.info)
-    if (isToBeJoined) mustBeAlive(await this.#completions.inTime(id))
+    if (isToBeJoined) mustBeAlive(await this.#completions.inTime(id), this.#options.now())
     const handle = isToBeJoined ? await this.#options.store.open(id) : asked
     if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     return { kind: 'content', info: handle.info, read: (range) => handle.read(range) }

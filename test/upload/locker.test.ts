@@ -324,6 +324,9 @@ describe('the look at the store', () => {
       allowConcatenation: true,
       maxConcatParts: 10,
       deletePartials: false,
+      expiresAfter: undefined,
+      expiresFrom: 'activity',
+      now: Date.now,
       warn: () => undefined,
       ...options,
     })

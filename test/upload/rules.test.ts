@@ -3,7 +3,14 @@ import { test } from 'node:test'
 import { type FailureCode, UploadError } from '../../src/errors.js'
 import type { BodyEnd, UploadInfo } from '../../src/store/index.js'
 import type { Append, Create } from '../../src/upload/command.js'
-import { admitAppend, admitCreate, complaint, mustBeAlive, wantsCompletion } from '../../src/upload/rules.js'
+import {
+  admitAppend,
+  admitCreate,
+  complaint,
+  hasExpired,
+  mustBeAlive,
+  wantsCompletion,
+} from '../../src/upload/rules.js'
 
 const info: UploadInfo = {
   id: 'a',
@@ -46,6 +53,8 @@ const fails = (code: FailureCode) => (error: unknown) => {
   return true
 }
 const MAX = 1_000
+/** Milliseconds since the epoch. */
+const NOW = 10_000
 
 /** Rule, what differs in the upload and in the request, the room that is left or the refusal. */
 const appends: [string, Partial<UploadInfo>, Partial<Append>, number | FailureCode][] = [
@@ -77,10 +86,12 @@ const appends: [string, Partial<UploadInfo>, Partial<Append>, number | FailureCo
   ['another length', {}, { length: 101 }, 'ERR_LENGTH_ALREADY_DECLARED'],
   ['a finished upload takes nothing', { offset: 100, state: 'complete' }, { offset: 100 }, 0],
   ['an upload that has ended', { state: 'failed' }, {}, 'ERR_UPLOAD_GONE'],
+  ['an upload in its last millisecond', { deadline: NOW + 1 }, {}, 60],
+  ['an upload that has expired', { deadline: NOW }, {}, 'ERR_UPLOAD_GONE'],
 ]
 for (const [rule, upload, request, expected] of appends) {
   test(`append: ${rule}`, () => {
-    const admit = (): number => admitAppend({ ...info, ...upload }, { ...append, ...request }, MAX)
+    const admit = (): number => admitAppend({ ...info, ...upload }, { ...append, ...request }, MAX, NOW)
     if (typeof expected === 'number') assert.equal(admit(), expected)
     else assert.throws(admit, fails(expected))
   })
@@ -88,7 +99,7 @@ for (const [rule, upload, request, expected] of appends) {
 
 test('append: a refusal for the offset tells the right one', () => {
   assert.throws(
-    () => admitAppend(info, { ...append, offset: 0 }, MAX),
+    () => admitAppend(info, { ...append, offset: 0 }, MAX, NOW),
     (error: unknown) => error instanceof UploadError && error.offset === 40,
   )
 })
@@ -110,7 +121,30 @@ for (const [rule, request, expected] of creations) {
 }
 
 test('an upload that has ended says why', () => {
-  assert.throws(() => mustBeAlive({ ...info, state: 'failed', failure: 'expired' }), /expired/)
+  assert.throws(() => mustBeAlive({ ...info, state: 'failed', failure: 'expired' }, NOW), /expired/)
+})
+
+const FINAL = { kind: 'final', partials: ['b'], field: undefined } as const
+const expiries: [string, Partial<UploadInfo>, boolean][] = [
+  ['without a deadline', {}, false],
+  ['before its deadline', { deadline: NOW + 1 }, false],
+  ['at its deadline', { deadline: NOW }, true],
+  ['past what the backend says, and not its own deadline', { expiresAt: 1, deadline: NOW + 1 }, false],
+  ['with all its bytes', { deadline: 1, offset: 100 }, false],
+  ['that is being completed', { deadline: 1, offset: 100, state: 'completing' }, false],
+  ['that is finished', { deadline: 1, offset: 100, state: 'complete' }, false],
+  ['that has ended otherwise', { deadline: 1, state: 'failed' }, false],
+  ['of a deferred length', { deadline: 1, length: undefined }, true],
+  ['that is final and waits', { deadline: 1, length: undefined, offset: 0, concat: FINAL }, true],
+]
+for (const [which, upload, expected] of expiries) {
+  test(`an upload ${which} has ${expected ? '' : 'not '}expired`, () => {
+    assert.equal(hasExpired({ ...info, ...upload }, NOW), expected)
+  })
+}
+
+test('an upload that has expired says so, and what to do', () => {
+  assert.throws(() => mustBeAlive({ ...info, deadline: NOW }, NOW), /expired.*create a new one/)
 })
 
 test('completion is wanted once all bytes are there and the object is not', () => {
