@@ -26,15 +26,21 @@ export interface AcquireOptions {
   timeout: number
   /** Asked while waiting: whether to give up already. */
   isOver?: () => boolean
+  /** Takes it from nobody who lives: a holder is not asked, nor waited for. */
+  quietly?: boolean
 }
 
 /** @throws UploadError ERR_UPLOAD_LOCKED if the holder did not let go in time */
-export async function acquire(paths: Paths, { timeout, isOver }: AcquireOptions): Promise<Lock> {
-  const until = performance.now() + timeout
+export async function acquire(paths: Paths, { timeout, isOver, quietly = false }: AcquireOptions): Promise<Lock> {
+  const until = performance.now() + (quietly ? 0 : timeout)
   const holder = await identity(randomBytes(16).toString('hex'))
   let taken = await take(paths.lock, holder)
   let lock = taken && new Lock(paths, taken)
   try {
+    if (lock === undefined && quietly) {
+      taken = await take(paths.lock, holder, await timeOf(temporaryOf(paths.lock, holder.token)))
+      lock = taken && new Lock(paths, taken)
+    }
     while (lock === undefined && performance.now() < until && !isOver?.()) {
       const now = await askToYield(paths)
       await sleep(CONTENDER_INTERVAL)
@@ -48,7 +54,7 @@ export async function acquire(paths: Paths, { timeout, isOver }: AcquireOptions)
   } finally {
     // Either this wish is fulfilled or given up; whoever else waits asks again at its next look. One that stays costs
     // an append that ends early.
-    await rm(paths.yield, { force: true }).catch(() => undefined)
+    if (!quietly) await rm(paths.yield, { force: true }).catch(() => undefined)
   }
   if (lock === undefined) throw new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
   return lock
@@ -79,9 +85,19 @@ export async function heldBriefly(path: string, work: (mustBeInTime: () => void)
   }
 }
 
+const askToYield = (paths: Paths): Promise<number> => write(paths.yield)
+
+async function timeOf(path: string): Promise<number> {
+  try {
+    return await write(path)
+  } finally {
+    await rm(path, { force: true }).catch(() => undefined)
+  }
+}
+
 /** @returns the time by the clock that dates the files, which on a file server is not ours */
-async function askToYield(paths: Paths): Promise<number> {
-  const file = await open(paths.yield, 'w')
+async function write(path: string): Promise<number> {
+  const file = await open(path, 'w')
   try {
     await file.write('.')
     return (await file.stat()).mtimeMs

@@ -12,6 +12,7 @@ import {
   joinedOf,
 } from '../store/file-info.js'
 import type { Digests, UploadInfo, UploadState } from '../store/info.js'
+import type { Paths } from './files.js'
 
 const VERSION = 1
 
@@ -106,15 +107,24 @@ const isMetadata = (value: unknown): boolean =>
 /** Whether the upload has all the bytes that its length asks for. */
 export const isWhole = ({ length, offset }: DiskRecord): boolean => length === offset
 
-export function infoOf(record: DiskRecord, storage: Record<string, string>): UploadInfo {
+export const storageOf = ({ data, record }: Pick<Paths, 'data' | 'record'>): Record<string, string> => ({
+  Type: 'filestore',
+  Path: data,
+  InfoPath: record,
+})
+
+/** @param modifiedAt milliseconds since the epoch: when it was committed, if that is known */
+export function infoOf(record: DiskRecord, storage: Record<string, string>, modifiedAt?: number): UploadInfo {
   const { commit, joined, crc32, ...known } = record
   const concat = concatOf(joined)
   return {
     ...known,
     ...(concat ? { concat } : {}),
     crc32: record.state === 'complete' ? crc32 : undefined,
+    deadline: record.deadline,
     expiresAt: record.state === 'open' ? record.deadline : undefined,
     etag: record.state === 'complete' ? `"${commit}"` : undefined,
+    modifiedAt,
     storage,
   }
 }

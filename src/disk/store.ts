@@ -8,8 +8,9 @@ import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
-import type { CreateOptions, Store, UploadHandle } from '../store/store.js'
+import type { CreateOptions, ListedUpload, Store, UploadHandle } from '../store/store.js'
 import { asDiskFailure, codeOf, type Fsync, isMissing, isUsableId, makeFolder, pathsOf } from './files.js'
+import { listUploads, modifiedAt } from './list.js'
 import { readRecord } from './load.js'
 import type { DiskRecord } from './record.js'
 import { type DiskContext, DiskUpload } from './upload.js'
@@ -35,7 +36,7 @@ export interface DiskStoreOptions {
 const FSYNC: readonly Fsync[] = ['commit', 'finish', 'never']
 
 export class DiskStore implements Store {
-  readonly abilities = { terminate: true, declareLength: true, concat: true }
+  readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly maxObjectSize: number | undefined
   readonly #directory: string
   readonly #context: DiskContext
@@ -82,7 +83,11 @@ export class DiskStore implements Store {
     const paths = pathsOf(this.#directory, id)
     const record = await readRecord(paths, id)
     if (record === undefined) throw new UploadError('ERR_UPLOAD_NOT_FOUND')
-    return new DiskUpload(this.#context, paths, record, false)
+    return new DiskUpload(this.#context, paths, record, false, await modifiedAt(paths.record))
+  }
+
+  list(): AsyncIterable<ListedUpload> {
+    return listUploads(this.#directory)
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { appendFile, copyFile, type FileHandle, open, readFile, rename, rm } fro
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
-import type { AppendOptions, Body, ByteRange, FinishOptions, UploadHandle } from '../store/store.js'
+import type { AppendOptions, Body, ByteRange, FailOptions, FinishOptions, UploadHandle } from '../store/store.js'
 import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
 import { joinInto } from './concat.js'
 import {
@@ -26,7 +26,7 @@ import {
 import { isForeign, readRecord } from './load.js'
 import { acquire, heldBriefly, type Lock } from './lock.js'
 import { contentOf } from './read.js'
-import { type DiskRecord, encodeRecord, infoOf, isWhole } from './record.js'
+import { type DiskRecord, encodeRecord, infoOf, isWhole, storageOf } from './record.js'
 
 export interface DiskContext {
   fsync: Fsync
@@ -44,16 +44,19 @@ export class DiskUpload implements UploadHandle {
   readonly context: DiskContext
   readonly paths: Paths
   #record: DiskRecord
+  /** When the record was committed, by the clock of the files. */
+  #modifiedAt: number | undefined
   /** No record of it was written yet. */
   #isNew: boolean
   /** A commit failed, and nobody knows whether it was done. */
   #isDoubtful = false
 
-  constructor(context: DiskContext, paths: Paths, record: DiskRecord, isNew: boolean) {
+  constructor(context: DiskContext, paths: Paths, record: DiskRecord, isNew: boolean, modifiedAt?: number) {
     this.context = context
     this.paths = paths
     this.#record = record
     this.#isNew = isNew
+    this.#modifiedAt = modifiedAt
   }
 
   get record(): DiskRecord {
@@ -75,11 +78,7 @@ export class DiskUpload implements UploadHandle {
   }
 
   get info(): UploadInfo {
-    return infoOf(this.#record, this.#storage)
-  }
-
-  get #storage(): Record<string, string> {
-    return { Type: 'filestore', Path: this.paths.data, InfoPath: this.paths.record }
+    return infoOf(this.#record, storageOf(this.paths), this.#modifiedAt)
   }
 
   /** Writes the first record. @throws UploadError ERR_CONFLICT if there is one */
@@ -139,12 +138,23 @@ export class DiskUpload implements UploadHandle {
     })
   }
 
-  /** Bytes that were copied so far are part of nothing. */
-  async fail(failure: string): Promise<void> {
-    await this.#exclusively(undefined, async (lock) => {
+  /** `failed` is committed first: whoever comes after a crash goes on with it. */
+  async fail(failure: string, { quietly = false }: FailOptions = {}): Promise<void> {
+    if (this.#record.state === 'complete') throw new UploadError('ERR_CONFLICT')
+    const work = async (lock: Lock): Promise<void> => {
       if (this.#record.state !== 'failed') await this.commit(lock, { state: 'failed', failure })
-      await rm(this.paths.data, { force: true })
+      await this.#removeBytes()
+    }
+    await this.#exclusively(undefined, work, quietly).catch((error) => {
+      // What has expired must make room, even if nobody can be told of it later.
+      if (!isFull(error.cause)) throw error
+      return this.#terminateWithoutRoom()
     })
+  }
+
+  async #removeBytes(): Promise<void> {
+    // The wish of a contender that died is among them: nobody would come to remove it.
+    for (const path of [this.paths.data, this.paths.yield, this.paths.finals]) await rm(path, { force: true })
   }
 
   /** Without the lock: the file is only added to, and nothing that was acknowledged depends on it. */
@@ -198,10 +208,7 @@ export class DiskUpload implements UploadHandle {
         if (this.#record.state !== 'failed') {
           await this.commit(lock, { state: 'failed', failure: TERMINATED, completedAt: undefined })
         }
-        await rm(this.paths.data, { force: true })
-        // The wish of a contender that died: nobody would come to remove it.
-        await rm(this.paths.yield, { force: true })
-        await rm(this.paths.finals, { force: true })
+        await this.#removeBytes()
       }).catch((error) => {
         // A termination must be able to make room.
         if (!isFull(error.cause)) throw error
@@ -221,9 +228,7 @@ export class DiskUpload implements UploadHandle {
       mustBeInTime()
       await rm(this.paths.record, { force: true })
       this.#record = { ...this.#record, state: 'failed', failure: TERMINATED }
-      await rm(this.paths.data, { force: true })
-      await rm(this.paths.yield, { force: true })
-      await rm(this.paths.finals, { force: true })
+      await this.#removeBytes()
     })
   }
 
@@ -248,7 +253,7 @@ export class DiskUpload implements UploadHandle {
   async commit(lock: Lock, changes: Partial<DiskRecord>): Promise<void> {
     const next = { ...this.#record, ...changes, commit: randomBytes(16).toString('hex') }
     const sync = this.context.fsync === 'commit' || (this.context.fsync === 'finish' && next.state !== 'open')
-    const text = encodeRecord(next, this.#storage)
+    const text = encodeRecord(next, storageOf(this.paths))
     const check = async (): Promise<void> => {
       await lock.mustHold()
       await this.#mustBeCurrent()
@@ -264,6 +269,7 @@ export class DiskUpload implements UploadHandle {
 
   #advance(next: DiskRecord): void {
     this.#record = next
+    this.#modifiedAt = this.context.now()
     this.#isNew = false
     this.#isDoubtful = false
   }
@@ -279,9 +285,9 @@ export class DiskUpload implements UploadHandle {
   }
 
   /** Does the work as the one writer of this upload in all processes. */
-  async #exclusively(body: Body | undefined, work: (lock: Lock) => Promise<void>): Promise<void> {
+  async #exclusively(body: Body | undefined, work: (lock: Lock) => Promise<void>, quietly = false): Promise<void> {
     const { running } = this.context
-    const done = this.#withLock(body, work)
+    const done = this.#withLock(body, work, quietly)
     running.add(done)
     try {
       await done
@@ -292,9 +298,9 @@ export class DiskUpload implements UploadHandle {
     }
   }
 
-  async #withLock(body: Body | undefined, work: (lock: Lock) => Promise<void>): Promise<void> {
+  async #withLock(body: Body | undefined, work: (lock: Lock) => Promise<void>, quietly: boolean): Promise<void> {
     const isOver = (): boolean => body?.ended === 'stopped' || body?.ended === 'disconnected'
-    const lock = await acquire(this.paths, { timeout: this.context.lockTimeout, isOver })
+    const lock = await acquire(this.paths, { timeout: this.context.lockTimeout, isOver, quietly })
     try {
       lock.watch(() => body?.stop())
       await this.#mustBeCurrent()

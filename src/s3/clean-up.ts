@@ -77,12 +77,15 @@ async function isDone({ context, record }: S3Upload, what: string, work: () => P
   }
 }
 
-/** Tries again what failed when the upload was completed, or was given up. */
-export async function removeLeftovers(upload: S3Upload): Promise<void> {
+/**
+ * Tries again what failed when the upload was completed, or was given up. What cannot be removed now stays `leftovers`.
+ * @param options.isWriter whoever calls it has the upload to itself
+ */
+export async function removeLeftovers(upload: S3Upload, { isWriter = false } = {}): Promise<void> {
   const { state, leftovers } = upload.record
   if ((state !== 'complete' && state !== 'failed') || !leftovers) return
   // Who only looks has no lock, and there a commit could bring back the record of an upload that is being terminated.
-  if (upload.lease === undefined && upload.context.provider.conditionalWrites === 'none') return
+  if (!isWriter && upload.lease === undefined && upload.context.provider.conditionalWrites === 'none') return
   const isClean =
     state === 'failed'
       ? await isDone(upload, 'removing the bytes of a failed upload', () => removeBytes(upload))

@@ -31,11 +31,21 @@ export interface Keys {
 export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: string): Keys {
   return {
     id,
-    record: `${metadataObjectPrefix}${id}.info`,
+    record: `${metadataObjectPrefix}${id}${RECORD}`,
     object: `${objectPrefix}${id}`,
     slot: (index) => `${metadataObjectPrefix}${id}.part${index || ''}`,
     finals: `${metadataObjectPrefix}${id}.finals`,
   }
+}
+
+const RECORD = '.info'
+
+/** What the names of an upload's objects begin with, by the key of its record; undefined if no record can be there. */
+export function nameOfRecord(key: string, all: Prefixes): string | undefined {
+  const { metadataObjectPrefix: prefix } = all
+  if (!key.startsWith(prefix) || !key.endsWith(RECORD)) return undefined
+  const name = key.slice(prefix.length, -RECORD.length)
+  return isUsableId(name, all) ? name : undefined
 }
 
 /** S3's bound of a key, in bytes of UTF-8. The longest of our suffixes has 7. */

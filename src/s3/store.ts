@@ -5,11 +5,12 @@
  */
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
-import type { CreateOptions, OpenOptions, Store } from '../store/store.js'
+import type { CreateOptions, ListedUpload, OpenOptions, Store } from '../store/store.js'
 import { removeLeftovers } from './clean-up.js'
 import { chooseLayout } from './concat/plan.js'
 import type { S3Context } from './context.js'
 import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes } from './keys.js'
+import { listUploads } from './list.js'
 import { checkMetadata } from './object-head.js'
 import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
@@ -29,7 +30,7 @@ const NEEDS_LOCKER =
   'apart otherwise (docs/locking.md): configure one, or promise with singleProcess that this is the only process.'
 
 export class S3Store implements Store {
-  readonly abilities = { terminate: true, declareLength: true, concat: true }
+  readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly #context: S3Context
   readonly #close: () => void
   /** Fills in what is not yet known of the provider. */
@@ -127,6 +128,11 @@ export class S3Store implements Store {
       if (committed && !isOfTusd) throw new UploadError('ERR_STORE_CORRUPT')
     }
     throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+  }
+
+  async *list(): AsyncIterable<ListedUpload> {
+    await this.ready({ exclusive: false })
+    yield* listUploads(this.#context)
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ import { append } from './append.js'
 import type { Stored } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
-import { leaveNothingEnded, removeAll, removeLeftovers } from './clean-up.js'
+import { leaveNothingEnded, removeAll, removeBytes, removeLeftovers } from './clean-up.js'
 import { complete } from './complete.js'
 import { join } from './concat/join.js'
 import type { Source } from './concat/source.js'
@@ -71,7 +71,7 @@ export class S3Upload implements UploadHandle {
   }
 
   get info(): UploadInfo {
-    return infoOf(this.record, this.storage)
+    return infoOf(this.record, this.storage, this.#committed?.modified)
   }
 
   /** The one way to advance. @throws UploadError ERR_CONFLICT if another process did meanwhile */
@@ -79,7 +79,9 @@ export class S3Upload implements UploadHandle {
     const before = this.record
     const next = { ...before, ...changes, fence: this.#fence() }
     try {
-      this.#committed = await commitRecord(this.context, this.keys, this.#committed, next, this.storage)
+      const modified = this.context.now()
+      const committed = await commitRecord(this.context, this.keys, this.#committed, next, this.storage)
+      this.#committed = { modified, ...committed }
     } catch (error) {
       this.isStale = true
       throw error
@@ -184,9 +186,14 @@ export class S3Upload implements UploadHandle {
    * crash, is removed by whoever opens it next.
    */
   async fail(failure: string): Promise<void> {
-    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure, leftovers: true })
+    const { state } = this.record
+    if (state === 'complete') throw new UploadError('ERR_CONFLICT')
+    if (state !== 'failed') await this.commit({ state: 'failed', failure, leftovers: true })
     this.forgetTail()
-    await removeLeftovers(this)
+    // What is left may also be of writers on other nodes that did not know it yet.
+    this.inherited = true
+    if (this.record.leftovers) await removeLeftovers(this, { isWriter: true })
+    else await removeBytes(this)
   }
 
   noteFinal(finalId: string): Promise<void> {

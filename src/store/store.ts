@@ -113,10 +113,12 @@ export interface UploadHandle {
    */
   concat?(sources: readonly UploadInfo[], options?: FinishOptions): Promise<void>
   /**
-   * Ends an upload that can never be complete: `failed`, for this reason, which clients are told. Its bytes are removed;
-   * its record stays.
+   * Ends an upload that will never be complete: `failed`, for this reason, which clients are told. Its bytes are removed;
+   * its record stays. Idempotent: of an upload that has failed, only what is left is removed.
+   * @throws UploadError ERR_CONFLICT if it is complete, or another process changed it · ERR_UPLOAD_LOCKED ·
+   *   ERR_STORE_UNAVAILABLE: `failed` or not, it can be called again
    */
-  fail(reason: string): Promise<void>
+  fail(reason: string, options?: FailOptions): Promise<void>
   /**
    * Of a partial upload: remembers that a final one waits for it, without disturbing whoever writes it. Present with
    * `concat`; it only hastens things, so it may forget.
@@ -124,6 +126,11 @@ export interface UploadHandle {
   noteFinal?(finalId: string): Promise<void>
   /** Of a partial upload: the final ones that were noted. */
   finals?(): Promise<string[]>
+}
+
+export interface FailOptions {
+  /** Whoever writes the upload in another process is left alone: ERR_UPLOAD_LOCKED then, if the store has a lock. */
+  quietly?: boolean
 }
 
 export interface CreateOptions {
@@ -155,9 +162,28 @@ export interface OpenOptions {
   lease?: WriteLease | undefined
 }
 
+/** What may be the record of an upload, not read yet. */
+export interface ListedUpload {
+  /** Names this record as it is now, and no other in this store: what changes with each commit is part of it. */
+  readonly version: string
+  /** Milliseconds since the epoch, by the clock of whoever keeps it: when it was last committed. */
+  readonly modifiedAt: number
+  /**
+   * Reads it, and changes nothing.
+   * @returns undefined if it is no record of this store (another server wrote it), or is not there any more
+   * @throws UploadError ERR_STORE_UNAVAILABLE
+   */
+  read(): Promise<UploadInfo | undefined>
+}
+
 export interface Store {
   /** What the handles can do, known before there is one: decides which extensions are advertised. */
-  readonly abilities: { readonly terminate: boolean; readonly declareLength: boolean; readonly concat?: boolean }
+  readonly abilities: {
+    readonly terminate: boolean
+    readonly declareLength: boolean
+    readonly concat?: boolean
+    readonly list?: boolean
+  }
   /** Largest upload that the store takes, in bytes, if it has a limit. */
   readonly maxObjectSize: number | undefined
   /**
@@ -178,6 +204,11 @@ export interface Store {
    * @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE
    */
   open(id: string, options?: OpenOptions): Promise<UploadHandle>
+  /**
+   * The records of all uploads, in any order: what is committed during the iteration may be in it or not.
+   * @throws UploadError ERR_STORE_REFUSED, naming the permission that is missing · ERR_STORE_UNAVAILABLE
+   */
+  list?(): AsyncIterable<ListedUpload>
   /** Releases connections and timers. Appends still under way end first (their bodies were stopped by the caller). */
   close(): Promise<void>
 }

@@ -6,7 +6,8 @@ import { BUCKET, clientOf, openBucket } from '../support/stack.js'
 const MiB = 1024 * 1024
 const PART = 5 * MiB
 
-const bucket = await openBucket()
+// Short pages, so that lists have several.
+const bucket = await openBucket({ maxListSize: 20 })
 
 storeContract('S3Store', {
   open: async () =>

@@ -49,6 +49,13 @@ export interface ListedPart extends NamedPart {
   size: number
 }
 
+export interface ListedObject {
+  key: string
+  etag: string
+  /** Milliseconds since the epoch. */
+  modified: number
+}
+
 /** Name → input and output. */
 export interface Operations {
   putObject: [PutObject, Stored]
@@ -114,6 +121,15 @@ export interface Operations {
   abortMultipartUpload: [{ key: string; uploadId: string }, undefined]
   /** Unfinished multipart uploads of exactly this key; at most the first thousand. */
   listMultipartUploads: [{ key: string }, { uploadIds: string[] }]
+  /** Objects whose keys begin so, in pages. */
+  listObjectsV2: [
+    { prefix: string /** Where the page starts; undefined at the beginning. */; page: string | undefined },
+    {
+      objects: ListedObject[]
+      /** Where the next page starts; undefined at the end. */
+      next: string | undefined
+    },
+  ]
   listParts: [
     { key: string; uploadId: string; after: number },
     { parts: ListedPart[] /** Where the next page starts; undefined at the end. */; next: number | undefined },

@@ -17,6 +17,8 @@ export interface Committed {
   record: UploadRecord
   /** As S3 gave it: what the next swap must match. */
   etag: string
+  /** When it was committed, as far as this is known; milliseconds since the epoch. */
+  modified?: number | undefined
   /**
    * Another server wrote what stands there, and the record was made of it: it must be committed before any byte is
    * stored, or the next reader would take a new part for one of that server's.
@@ -33,16 +35,19 @@ const READS = 3
 /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_CORRUPT · ERR_STORE_UNAVAILABLE */
 export async function readRecord(reader: Reader, keys: Keys): Promise<Committed> {
   const { etag, ...info } = await readInfo(reader, keys.record)
-  const record = info.record
-  if (record) return { record, etag, isForeign: false }
+  const { record, modified } = info
+  if (record) return { record, etag, modified, isForeign: false }
   const foreign = recogniseInfo(info, keys.id)
   if (foreign) return { record: await adopt(reader, keys, foreign, etag), etag, isForeign: true }
   throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error(`${keys.record} is no record of an upload`) })
 }
 
-/** @returns what stands there, and the record that it is, if Holdfast wrote it */
-async function readInfo(
-  { call }: Reader,
+/**
+ * @returns what stands there, and the record that it is, if Holdfast wrote it
+ * @throws UploadError as above
+ */
+export async function readInfo(
+  { call }: Pick<Reader, 'call'>,
   key: string,
 ): Promise<StoredInfo & { etag: string; record: UploadRecord | undefined }> {
   try {

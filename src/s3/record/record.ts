@@ -122,7 +122,8 @@ export function chainEtag(digest: string, etag: string): string {
 
 export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum, { length }) => sum + length, 0)
 
-export function infoOf(record: UploadRecord, storage: Record<string, string>): UploadInfo {
+/** @param modifiedAt milliseconds since the epoch: when it was committed, if that is known */
+export function infoOf(record: UploadRecord, storage: Record<string, string>, modifiedAt?: number): UploadInfo {
   const { id, length, metadata, metadataField, offset, state, failure, createdAt, completedAt, etag, deadline } = record
   const { digests, crc32 } = record
   const concat = concatOf(record.joined)
@@ -139,6 +140,7 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>): U
     completedAt,
     expiresAt: state === 'open' ? earlierOf(record.expiresAt, deadline) : undefined,
     deadline,
+    modifiedAt,
     etag: completed ? etag : undefined,
     crc32: completed ? crc32 : undefined,
     ...(digests ? { digests } : {}),

@@ -1,0 +1,65 @@
+/**
+ * The records of a bucket, found by listing it: what nobody asks for any more is found in no other way. A record counts
+ * if this store wrote it and its object would be this store's.
+ * @module
+ */
+import { type FailureCode, UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
+import type { ListedUpload } from '../store/store.js'
+import type { ListedObject, Operations } from './call/call.js'
+import { asStoreFailure, means } from './call/faults.js'
+import type { S3Context } from './context.js'
+import { keysOf, nameOfRecord, objectIdsOf } from './keys.js'
+import { readInfo } from './record/commit.js'
+import { infoOf } from './record/record.js'
+
+/** Of the one permission that nothing else needs. */
+const NEEDS_LIST =
+  'The uploads cannot be listed: the credentials need s3:ListBucket on the bucket itself, under the prefix of the records.'
+
+/** @throws UploadError ERR_STORE_REFUSED · ERR_STORE_UNAVAILABLE */
+export async function* listUploads(context: S3Context): AsyncIterable<ListedUpload> {
+  let page: string | undefined
+  do {
+    const { objects, next } = await pageOf(context, page)
+    for (const object of objects) {
+      const name = nameOfRecord(object.key, context.prefixes)
+      if (name !== undefined) yield entryOf(context, name, object)
+    }
+    page = next
+  } while (page !== undefined)
+}
+
+async function pageOf({ call, prefixes }: S3Context, page: string | undefined): Promise<Page> {
+  try {
+    return await call('listObjectsV2', { prefix: prefixes.metadataObjectPrefix, page })
+  } catch (error) {
+    if (means(error, 'denied')) throw new UploadError('ERR_STORE_REFUSED', { message: NEEDS_LIST, cause: error })
+    throw asStoreFailure(error)
+  }
+}
+
+type Page = Operations['listObjectsV2'][1]
+
+const entryOf = (context: S3Context, name: string, { key, etag, modified }: ListedObject): ListedUpload => ({
+  version: `${key} ${etag}`,
+  modifiedAt: modified,
+  read: () => read(context, name),
+})
+
+const NONE_OF_OURS: readonly FailureCode[] = ['ERR_UPLOAD_NOT_FOUND', 'ERR_STORE_CORRUPT']
+
+async function read(context: S3Context, name: string): Promise<UploadInfo | undefined> {
+  const keys = keysOf(context.prefixes, name)
+  const found = await readInfo(context, keys.record).catch((error) => {
+    // Gone meanwhile, or larger than any record.
+    if (error instanceof UploadError && NONE_OF_OURS.includes(error.code)) return undefined
+    throw error
+  })
+  const record = found?.record
+  if (record === undefined || !objectIdsOf(record.id, context.prefixes).includes(name)) return undefined
+  // Deployments may share the prefix of their records, and not that of their objects.
+  const { Storage } = JSON.parse(found!.text) as { Storage?: Record<string, string> }
+  if (Storage?.Key !== keys.object) return undefined
+  return infoOf(record, { Type: 's3store', Bucket: context.bucket, Key: keys.object }, found?.modified)
+}
