@@ -16,7 +16,11 @@ import { codecFor, type SelectOptions } from './protocol/select.js'
 import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
 import type { Outcome, Report } from './upload/command.js'
+import { regularly } from './upload/regularly.js'
+import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { Uploads } from './upload/uploads.js'
+
+export type { SweepOptions, SweepReport }
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {
@@ -72,6 +76,21 @@ export interface ServerOptions {
    * Default: 'activity'.
    */
   expiresFrom?: 'activity' | 'creation' | undefined
+  /**
+   * Milliseconds between two sweeps, which remove what has expired and finish what a crash left unfinished; 0: none. The
+   * first one comes within that time. Default: an hour if `expiresAfter` is set, else none.
+   */
+  sweepInterval?: number | undefined
+  /**
+   * Milliseconds for which the record of an upload that expired, or ended otherwise before it was complete, is kept, so
+   * that clients are told 410 and the reason; a sweep then removes it. Default: 24 hours.
+   */
+  keepExpired?: number | undefined
+  /**
+   * Milliseconds: a sweep also ends unfinished uploads that have no deadline if nothing was stored of them for so long, such
+   * as those from before `expiresAfter` was set. Default: never.
+   */
+  abandonedAfter?: number | undefined
   /** Milliseconds that a request has to yield its upload to a newer one, which then gets 423. Default: 5,000. */
   yieldTimeout?: number | undefined
   /** Milliseconds that HEAD waits while the store completes an upload, before it answers 503. Default: 10,000. */
@@ -112,6 +131,13 @@ export interface Holdfast {
    */
   ready(): Promise<void>
   /**
+   * Looks at all uploads once: removes those that have expired, and finishes those that a crash left with all their bytes.
+   * Safe beside requests and other nodes. One sweep of a server follows another.
+   * @throws UploadError ERR_STORE_REFUSED, naming the permission that is missing · ERR_NOT_IMPLEMENTED if the store cannot
+   *   list its uploads · others: not now. What goes wrong with single uploads is counted.
+   */
+  sweep(options?: SweepOptions): Promise<SweepReport>
+  /**
    * Stops all bodies, stores and commits what arrived, answers 503, and closes the store and the locker.
    * @param options.timeout milliseconds; default 10,000
    */
@@ -140,10 +166,14 @@ export function createServer(options: ServerOptions): Holdfast {
     deletePartials: options.deletePartials === true,
     expiresAfter: options.expiresAfter,
     expiresFrom: options.expiresFrom ?? 'activity',
+    keepExpired: options.keepExpired ?? 24 * HOUR,
+    abandonedAfter: options.abandonedAfter,
     now: options.now ?? Date.now,
     warn: (fields, message) => (options.logger ?? silent).warn(fields, message),
   })
   const server = new Server(options, uploads, maxSize)
+  const interval = options.sweepInterval ?? (options.expiresAfter !== undefined && store.abilities.list ? HOUR : 0)
+  const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(uploads, options.logger)) : undefined
   return {
     serve: (exchange) => server.serve(exchange),
     get active() {
@@ -152,7 +182,9 @@ export function createServer(options: ServerOptions): Holdfast {
     async ready() {
       await Promise.all([uploads.ready(), locker?.ready?.()])
     },
+    sweep: (how) => uploads.sweep(how),
     async close({ timeout = 10_000 } = {}) {
+      stopSweeping?.()
       await uploads.close(timeout)
       await store.close()
       await locker?.close?.()
@@ -160,12 +192,32 @@ export function createServer(options: ServerOptions): Holdfast {
   }
 }
 
+const HOUR = 3_600_000
+
+/** By the clock. What goes wrong is told to the log alone. */
+async function sweepNow(uploads: Uploads, logger = silent): Promise<void> {
+  try {
+    const { listed, stopped, ...counts } = await uploads.sweep()
+    const level = Object.values(counts).some((count) => count > 0) ? 'info' : 'debug'
+    logger[level]({ listed, ...counts, ...(stopped ? { stopped } : {}) }, 'swept')
+  } catch (thrown) {
+    const { code, message, cause } = asUploadError(thrown)
+    logger.warn({ code, cause: cause && String(cause) }, `could not sweep: ${message}`)
+  }
+}
+
 /** @throws UploadError ERR_INVALID_OPTIONS */
-function mustBeTimes({ expiresAfter = 1, expiresFrom = 'activity' }: ServerOptions): void {
+function mustBeTimes(options: ServerOptions): void {
+  const { expiresAfter = 1, expiresFrom = 'activity', store } = options
   const must = (holds: boolean, message: string): void => {
     if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
   }
   must(expiresAfter > 0, `expiresAfter: must be a positive number of milliseconds, not ${expiresAfter}.`)
+  for (const name of ['sweepInterval', 'keepExpired', 'abandonedAfter'] as const) {
+    const time = options[name] ?? 0
+    must(time >= 0, `${name}: must be a number of milliseconds, not ${time}.`)
+  }
+  must(!options.sweepInterval || store.abilities.list === true, 'sweepInterval: the store cannot list its uploads.')
   must(
     expiresFrom === 'activity' || expiresFrom === 'creation',
     `expiresFrom: must be activity or creation, not ${expiresFrom}.`,
@@ -181,6 +233,7 @@ class Server {
   readonly #logger: Logger
   readonly #idleTimeout: number
   readonly #minBodyRate: number
+  readonly #now: () => number
   readonly #maxMetadataSize: number
   readonly #protocols: SelectOptions
   readonly #interim: (head: RequestHead) => boolean
@@ -198,6 +251,7 @@ class Server {
     if (!(this.#minBodyRate >= 0)) {
       throw new UploadError('ERR_INVALID_OPTIONS', { message: 'minBodyRate must not be negative.' })
     }
+    this.#now = options.now ?? Date.now
     this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
     const { rufh = true } = options
     this.#protocols = { rufh: rufh !== false, unversioned: typeof rufh === 'object' && rufh.unversioned === true }
@@ -246,7 +300,7 @@ class Server {
       locate: (id) => this.#location.locate(id, head),
       extensions: this.#extensions,
       maxSize,
-      now: Date.now(),
+      now: this.#now(),
       wantReprDigest: head.fields['want-repr-digest'],
     }
   }

@@ -45,6 +45,8 @@ interface Attempt {
   /** Names this lease and no other; the same in every try, so that a lost answer is found again. */
   owner: string
   /** Whatever is answered from now on is undone. */
+  /** Whoever holds the lock is not asked to release it. */
+  quietly: boolean
   isGivenUp: boolean
 }
 
@@ -87,9 +89,9 @@ export class RedisLocker implements Locker {
     })
   }
 
-  async acquire(id: string, { timeout, signal, onReleaseRequested }: AcquireOptions): Promise<Lease> {
-    const attempt: Attempt = { keys: keysOf(this.#prefix, id), owner: randomUUID(), isGivenUp: false }
-    const deadline = performance.now() + timeout
+  async acquire(id: string, { timeout, quietly = false, signal, onReleaseRequested }: AcquireOptions): Promise<Lease> {
+    const attempt: Attempt = { keys: keysOf(this.#prefix, id), owner: randomUUID(), quietly, isGivenUp: false }
+    const deadline = performance.now() + (quietly ? 0 : timeout)
     for (let pause = FIRST_LOOK; ; pause = Math.min(LONGEST_LOOK, pause * 1.5)) {
       const answer = await this.#try(attempt)
       const isTaken = answer.kind === 'taken'
@@ -134,7 +136,8 @@ export class RedisLocker implements Locker {
   async #take(attempt: Attempt): Promise<Answer> {
     const { lock, fence, wanted } = attempt.keys
     const sentAt = now()
-    const values = [attempt.owner, String(this.#ttl), String(FENCE_TTL), this.#channel]
+    const asks = attempt.quietly ? 'quietly' : 'asking'
+    const values = [attempt.owner, String(this.#ttl), String(FENCE_TTL), this.#channel, asks]
     const onLate = (): void => {
       if (attempt.isGivenUp) void this.#giveBack(attempt)
     }

@@ -27,14 +27,16 @@ export const FENCE_TTL = 3_600_000
  * Two things outlive the memory of a server that keeps nothing on disk. Tokens are at least the time in microseconds, so
  * they grow. And a server that has been up for less than a lease gives no locks, since it may have forgotten holders.
  *
- * KEYS: lock, fence, wanted. ARGV: owner, ttl, FENCE_TTL, channel.
+ * KEYS: lock, fence, wanted. ARGV: owner, ttl, FENCE_TTL, channel, 'quietly' to ask nobody.
  * Returns 'taken' and the token; 'held' and the milliseconds it lasts; or 'young' and the milliseconds to wait.
  */
 export const ACQUIRE = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then
-  redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
-  redis.pcall('PUBLISH', ARGV[4], holder)
+  if ARGV[5] ~= 'quietly' then
+    redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
+    redis.pcall('PUBLISH', ARGV[4], holder)
+  end
   return {'held', tostring(redis.call('PTTL', KEYS[1]))}
 end
 if not holder then

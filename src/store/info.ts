@@ -62,6 +62,8 @@ export interface UploadInfo extends NewUpload {
    * is not known.
    */
   modifiedAt?: number | undefined
+  /** What is left of it beside its object could not be removed yet; whoever opens it tries again. */
+  leftovers?: boolean | undefined
   /** Strong entity tag of the finished content, with its quotes, once `complete`. */
   etag: string | undefined
   /** CRC32 of the whole content, once `complete`; undefined if it is not known (another server stored some of it). */

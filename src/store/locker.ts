@@ -10,6 +10,8 @@
 export interface AcquireOptions {
   /** Milliseconds to wait while another holds the lock; it is asked to release meanwhile. 0 or less: one try. */
   timeout: number
+  /** The holder is neither asked to release nor waited for: one try. */
+  quietly?: boolean | undefined
   /** Ends the wait. */
   signal?: AbortSignal | undefined
   /**

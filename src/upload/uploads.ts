@@ -13,6 +13,7 @@ import { admitFinal, isFinal, noteAll } from './concatenate.js'
 import { newId } from './ids.js'
 import { present } from './present.js'
 import { admitAppend, admitCreate, complaint, hasExpired, mustBeAlive, wantsCompletion } from './rules.js'
+import { Sweeper, type SweepOptions, type SweepReport } from './sweep.js'
 import { WholeDigests } from './whole-digests.js'
 import { settlesWithin, type Writer, Writers } from './writers.js'
 
@@ -29,6 +30,10 @@ export interface UploadsOptions extends CompletionsOptions {
   expiresAfter: number | undefined
   /** What they are counted from: the last bytes that were stored, or the creation. */
   expiresFrom: 'activity' | 'creation'
+  /** Milliseconds for which a sweep keeps the record of what has expired. */
+  keepExpired: number
+  /** Milliseconds without a commit after which a sweep ends an upload without a deadline; undefined: never. */
+  abandonedAfter: number | undefined
 }
 
 type Final = NonNullable<Create['concat']> & { kind: 'final' }
@@ -43,11 +48,14 @@ export class Uploads {
   #readiness: Promise<void> | undefined
   readonly #digests = new WholeDigests()
   readonly #completions: Completions
+  readonly #sweeper: Sweeper
 
   constructor(options: UploadsOptions) {
     this.#options = options
     this.#writers = new Writers(options.locker)
     this.#completions = new Completions(options, this.#writers, this.#digests)
+    const complete = (id: string): Promise<UploadInfo> => this.#completions.complete(id)
+    this.#sweeper = new Sweeper({ ...options, writers: this.#writers, complete })
   }
 
   /** The store can serve: awaited before each command, looked up until it succeeded once. @throws UploadError */
@@ -84,6 +92,12 @@ export class Uploads {
     }
   }
 
+  /** @throws UploadError if the store cannot list its uploads, or not now */
+  async sweep(options?: SweepOptions): Promise<SweepReport> {
+    await this.ready()
+    return this.#sweeper.sweep(options)
+  }
+
   /**
    * Stops all bodies; what arrived is stored and committed.
    * @param timeout milliseconds
@@ -91,9 +105,9 @@ export class Uploads {
    */
   async close(timeout: number): Promise<boolean> {
     const started = performance.now()
-    const ended = await this.#writers.close(timeout)
+    const [ended, swept] = await Promise.all([this.#writers.close(timeout), this.#sweeper.close(timeout)])
     const left = timeout - (performance.now() - started)
-    return (await settlesWithin(this.#completions.settled(), left)) && ended
+    return (await settlesWithin(this.#completions.settled(), left)) && ended && swept
   }
 
   async #create(command: Create, ground: Ground): Promise<Outcome> {

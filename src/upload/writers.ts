@@ -6,7 +6,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { UploadError } from '../errors.js'
-import type { Lease, Locker, WriteLease } from '../store/locker.js'
+import type { AcquireOptions, Lease, Locker, WriteLease } from '../store/locker.js'
 import type { Body } from '../store/store.js'
 
 /** `lost`: the lease ran out or was taken, so that nothing may be stored any more. */
@@ -62,6 +62,11 @@ class Active implements Writer {
   }
 }
 
+export interface ExclusiveOptions {
+  /** Nobody is asked to yield, nor waited for, here or elsewhere. */
+  quietly?: boolean
+}
+
 export class Writers {
   readonly #locker: Locker | undefined
   readonly #active = new Map<string, Active>()
@@ -78,6 +83,11 @@ export class Writers {
     return this.#locker !== undefined
   }
 
+  /** Whether somebody here writes the upload. */
+  has(id: string): boolean {
+    return this.#active.has(id)
+  }
+
   /** How many uploads are being written. */
   get size(): number {
     return this.#active.size
@@ -88,15 +98,21 @@ export class Writers {
    * @param timeout milliseconds that the present writer has to yield
    * @throws UploadError ERR_UPLOAD_LOCKED · ERR_LOCKER_UNAVAILABLE · ERR_SERVER_SHUTDOWN
    */
-  async exclusively<T>(id: string, timeout: number, work: (writer: Writer) => Promise<T>): Promise<T> {
+  async exclusively<T>(
+    id: string,
+    timeout: number,
+    work: (writer: Writer) => Promise<T>,
+    { quietly = false }: ExclusiveOptions = {},
+  ): Promise<T> {
     const deadline = performance.now() + timeout
+    if (quietly && this.#active.has(id)) throw locked()
     // Nothing may come between the look and the taking: of two newcomers only one finds the place free.
     while (this.#active.has(id)) await this.yielded(id, deadline - performance.now())
     if (this.#closing.signal.aborted) throw shuttingDown()
     const writer = new Active()
     this.#active.set(id, writer)
     try {
-      if (this.#locker) await this.#lock(this.#locker, id, writer, deadline - performance.now())
+      if (this.#locker) await this.#lock(this.#locker, id, writer, { timeout: deadline - performance.now(), quietly })
       return await work(writer)
     } finally {
       // First, so that who waits here finds it free.
@@ -106,11 +122,16 @@ export class Writers {
     }
   }
 
-  async #lock(locker: Locker, id: string, writer: Active, timeout: number): Promise<void> {
+  async #lock(
+    locker: Locker,
+    id: string,
+    writer: Active,
+    how: Pick<AcquireOptions, 'timeout' | 'quietly'>,
+  ): Promise<void> {
     const { signal } = this.#closing
     const onReleaseRequested = (): void => writer.stop('yield')
     try {
-      writer.holds(await locker.acquire(id, { timeout, signal, onReleaseRequested }))
+      writer.holds(await locker.acquire(id, { ...how, signal, onReleaseRequested }))
     } catch (error) {
       throw signal.aborted ? shuttingDown() : error
     }
@@ -125,7 +146,7 @@ export class Writers {
     for (let active = this.#active.get(id); active; active = this.#active.get(id)) {
       active.stop('yield')
       if (!(await settlesWithin(active.done, deadline - performance.now()))) {
-        throw new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
+        throw locked()
       }
     }
   }
@@ -139,6 +160,7 @@ export class Writers {
   }
 }
 
+const locked = (): UploadError => new UploadError('ERR_UPLOAD_LOCKED', { retryAfter: 1_000 })
 const shuttingDown = (): UploadError => new UploadError('ERR_SERVER_SHUTDOWN', { retryAfter: 1_000 })
 
 /** Whether a promise that never rejects settles in time. */

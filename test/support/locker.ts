@@ -16,12 +16,13 @@ export class MemoryLocker implements Locker {
   readonly #held = new Map<string, Held>()
   readonly #fences = new Map<string, number>()
 
-  async acquire(id: string, { timeout, signal, onReleaseRequested }: AcquireOptions): Promise<Lease> {
+  async acquire(id: string, { timeout, quietly = false, signal, onReleaseRequested }: AcquireOptions): Promise<Lease> {
     const deadline = performance.now() + timeout
     for (;;) {
       if (this.isAway) throw new UploadError('ERR_LOCKER_UNAVAILABLE', { retryAfter: 1_000 })
       const holder = this.#held.get(id)
       if (holder === undefined) break
+      if (quietly) throw new UploadError('ERR_UPLOAD_LOCKED')
       holder.onReleaseRequested()
       if (performance.now() >= deadline || signal?.aborted) throw new UploadError('ERR_UPLOAD_LOCKED')
       await sleep(2)

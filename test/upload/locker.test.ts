@@ -326,6 +326,8 @@ describe('the look at the store', () => {
       deletePartials: false,
       expiresAfter: undefined,
       expiresFrom: 'activity',
+      keepExpired: 0,
+      abandonedAfter: undefined,
       now: Date.now,
       warn: () => undefined,
       ...options,

@@ -141,6 +141,7 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>, mo
     expiresAt: state === 'open' ? earlierOf(record.expiresAt, deadline) : undefined,
     deadline,
     modifiedAt,
+    leftovers: record.leftovers,
     etag: completed ? etag : undefined,
     crc32: completed ? crc32 : undefined,
     ...(digests ? { digests } : {}),
