@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateMultipartUploadCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import type { UploadError } from '../../src/errors.js'
 import type { SweepReport } from '../../src/index.js'
+import type { ListedUpload } from '../../src/store/index.js'
 import type { Intercept } from '../../src/testing/bucket/index.js'
+import { bodyOf } from '../support/body.js'
 import { BUCKET } from '../support/bucket.js'
 import { type Ground, HOUR, KINDS, KiB, MINUTE, openGround, type TestNode } from '../support/clocked.js'
 import { MemoryLocker } from '../support/locker.js'
@@ -235,9 +237,6 @@ for (const kind of KINDS) {
       for (const [key, text] of Object.entries(others)) await put(key, text)
       const begun = await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: 'node' }))
       await put('node.info', JSON.stringify({ id: 'node', size: 5, offset: 0 }), { 'upload-id': begun.UploadId! })
-      // Of a deployment with the same prefix for its records, and another one for its objects.
-      const elsewhere = ground.store({ objectPrefix: 'elsewhere', metadataObjectPrefix: '/' })
-      await elsewhere.create({ id: 'theirs', length: 5, metadata: {}, metadataField: undefined })
     } else {
       delete others['others/app.info']
       for (const [name, text] of Object.entries({ ...others, tusd: '' })) await writeFile(join(directory, name), text)
@@ -250,6 +249,39 @@ for (const kind of KINDS) {
     assert.deepEqual([expired, failed, removed, problems], [0, 0, 0, 0])
     assert.deepEqual(await all(), before)
     if (bucket) assert.equal(await bucket.multiparts('node'), 1)
+  })
+
+  on(kind, 'an upload that went on between the look at it and its end is left alone', async (ground) => {
+    const [store, other] = [ground.store(), ground.store()]
+    const { id } = (
+      await store.create({
+        id: 'late',
+        length: 100,
+        metadata: {},
+        metadataField: undefined,
+        deadline: ground.now() + HOUR,
+      })
+    ).info
+    ground.pass(2 * HOUR)
+    const goOn = async (): Promise<void> => {
+      const handle = await other.open(id)
+      await handle.append(0, bodyOf([someBytes(10)], { end: 'disconnected' }), { deadline: () => ground.now() + HOUR })
+    }
+    async function* list(): AsyncIterable<ListedUpload> {
+      for await (const entry of store.list!()) {
+        const read = async () => {
+          const info = await entry.read()
+          await goOn()
+          return info
+        }
+        yield { ...entry, read }
+      }
+    }
+    const bound = { create: store.create.bind(store), open: store.open.bind(store), close: async () => undefined }
+    const { abilities, maxObjectSize } = store
+    const node = await ground.node({}, { abilities, maxObjectSize, ...bound, list })
+    assert.deepEqual(counts(await node.holdfast.sweep()), { listed: 1, busy: 1 })
+    assert.equal(offsetOf(await head(node.url + id)), 10)
   })
 
   on(kind, 'the server sweeps by itself until it is closed', async (ground) => {
@@ -278,6 +310,24 @@ const refuse =
   (...operations: string[]): Intercept =>
   ({ operation }) =>
     operations.includes(operation) ? { action: 'status', status: 403, code: 'AccessDenied' } : undefined
+
+on(
+  's3',
+  'records of a deployment with the same prefix for records, and another one for objects, are its own',
+  async (ground) => {
+    const prefixes = { objectPrefix: 'in', metadataObjectPrefix: 'records' }
+    const node = await ground.node({ expiresAfter: HOUR }, ground.store(prefixes))
+    const theirs = await ground.node({ expiresAfter: HOUR }, ground.store({ ...prefixes, objectPrefix: 'elsewhere' }))
+    await create(node, 10)
+    const url = await create(theirs, 30 * KiB)
+    await send(url, 0, someBytes(11 * KiB))
+    ground.pass(2 * HOUR)
+    assert.deepEqual(counts(await node.holdfast.sweep()), { listed: 2, expired: 1 })
+    assert.equal(await ground.bucket!.multiparts('elsewhere'), 1)
+    assert.deepEqual(counts(await theirs.holdfast.sweep()), { listed: 2, expired: 1 })
+    assert.equal(await ground.bucket!.multiparts('elsewhere'), 0)
+  },
+)
 
 on('s3', 'a completing upload is completed', async (ground) => {
   const node = await ground.node()
