@@ -70,6 +70,27 @@ test('who saw the dead holder before another one took its lock over does not tak
   assert.deepEqual(readdirSync(directory), [])
 })
 
+test('who takes a lock quietly asks nobody who lives, and takes over from who is dead or silent', async (context) => {
+  const directory = await folderFor(context)
+  const paths = pathsOf(directory, 'x')
+  const alive = await acquire(paths, { timeout: 0 })
+  let asked = 0
+  alive.watch(() => asked++)
+  await assert.rejects(acquire(paths, { timeout: 5_000, quietly: true }), { code: 'ERR_UPLOAD_LOCKED' })
+  await sleep(600)
+  assert.equal(asked, 0, 'nobody asked the holder to let go')
+  await alive.release()
+  const dead = await deadHolder()
+  writeFileSync(paths.lock, JSON.stringify(dead))
+  await (await acquire(paths, { timeout: 0, quietly: true })).release()
+  const elsewhere = { token: token(), host: 'another-container', pid: 1 }
+  writeFileSync(paths.lock, JSON.stringify(elsewhere))
+  await assert.rejects(acquire(paths, { timeout: 0, quietly: true }), { code: 'ERR_UPLOAD_LOCKED' })
+  aged(paths.lock, 61)
+  await (await acquire(paths, { timeout: 0, quietly: true })).release()
+  assert.deepEqual(readdirSync(directory), [])
+})
+
 test('a lock of a process with the same ID that started at another time is stale', async (context) => {
   const paths = pathsOf(await folderFor(context), 'x')
   const { origin, ...same } = await identity(token())
