@@ -23,6 +23,9 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
   async doctor(flags) {
     await (await import('./doctor.js')).doctor(readOptions('doctor', flags, process.env))
   },
+  async sweep(flags) {
+    await (await import('./sweep.js')).sweep(readOptions('sweep', flags, process.env))
+  },
   async upload(flags, files) {
     const { upload } = await import('./upload.js')
     await upload(files, readOptions('upload', flags, process.env), process.env)

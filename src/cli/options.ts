@@ -76,6 +76,51 @@ const protocol = {
   },
 } as const satisfies Rows
 
+const ending = {
+  'keep-expired': {
+    type: 'duration',
+    default: '24h',
+    help: 'How long clients are told 410 of an upload that expired or failed; a sweep then removes its record.',
+  },
+  'abandoned-after': {
+    type: 'duration',
+    min: 1,
+    help: 'A sweep also ends unfinished uploads that have no deadline, if nothing was stored for so long. Default: never.',
+  },
+} as const satisfies Rows
+
+const expiration = {
+  'expires-after': {
+    type: 'duration',
+    min: 1,
+    help: 'How long an unfinished upload lives, such as 168h (docs/expiration.md). Default: for ever.',
+  },
+  'expires-from': {
+    type: 'string',
+    default: 'activity',
+    choices: ['activity', 'creation'],
+    help: 'What that is counted from: the last bytes that were stored, or the creation.',
+  },
+  'sweep-interval': {
+    type: 'duration',
+    help: 'How often what has expired is removed; 0s for never. Default: 1h with --expires-after, else never.',
+  },
+  ...ending,
+} as const satisfies Rows
+
+const sweeping = {
+  'dry-run': { type: 'boolean', default: 'false', help: 'Only count what would be done.' },
+  json: { type: 'boolean', default: 'false', help: 'Print the counts as JSON.' },
+  ...ending,
+  'max-size': protocol['max-size'],
+  'delete-partials': protocol['delete-partials'],
+  lifecycle: {
+    type: 'boolean',
+    default: 'false',
+    help: 'Sweep nothing, but print a lifecycle rule for the bucket that aborts multipart uploads after --abandoned-after (168h without it).',
+  },
+} as const satisfies Rows
+
 const cors = {
   'disable-cors': { type: 'boolean', default: 'false', help: 'Send no CORS headers.' },
   'cors-allow-origin': { type: 'list', default: '*', help: 'Origins that may call; * for every one.' },
@@ -277,6 +322,7 @@ export const COMMANDS = {
       Listening: listening,
       'Limits of requests': limits,
       Protocol: protocol,
+      Expiration: expiration,
       CORS: cors,
       S3: s3,
       Memory: memory,
@@ -294,6 +340,10 @@ export const COMMANDS = {
   doctor: {
     summary: 'Try all that the server does to a bucket, and say whether it can serve.',
     groups: { Examination: examination, S3: s3 },
+  },
+  sweep: {
+    summary: 'Remove what has expired, and finish what a crash left unfinished: once, for cron.',
+    groups: { Sweeping: sweeping, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
   },
   upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
 } as const

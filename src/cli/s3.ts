@@ -51,7 +51,10 @@ export function clientOf(options: Address, pathStyle: boolean): S3Client {
 }
 
 /** @throws UploadError ERR_INVALID_OPTIONS · UsageError */
-export function openS3(options: Options<'serve'>, logger: Logger): { store: Store; close: () => Promise<void> } {
+export function openS3(
+  options: Options<'serve'> | Options<'sweep'>,
+  logger: Logger,
+): { store: Store; close: () => Promise<void> } {
   const service = clientOf(options, styleOf(options).pathStyle)
   const store = new S3Store({
     service,

@@ -3,16 +3,16 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asUploadError, UploadError } from '../errors.js'
+import { asUploadError } from '../errors.js'
 import { createServer, type Holdfast, type Logger } from '../server.js'
 import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
 import { UsageError } from './failure.js'
 import { createHttpServer, listen, originOf, pathOf } from './listen.js'
 import { createLog } from './log.js'
-import { type Rows, rowsOf } from './options.js'
+import { asUsage, openAll } from './open.js'
 import { createPage } from './page.js'
-import { camelCase, type Options } from './read-options.js'
+import type { Options } from './read-options.js'
 import { stopOnSignals } from './stop.js'
 
 type ServeOptions = Options<'serve'>
@@ -42,13 +42,12 @@ async function openHoldfast(
   log: Logger,
 ): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
   try {
-    const { store, close } = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log)
-    const holdfast = createHoldfast(options, store, await openLocker(options), log)
+    const { store, locker, close } = await openAll(options, log)
+    const holdfast = createHoldfast(options, store, locker, log)
     await lookAtStart(holdfast, log)
     return { holdfast, ...(close ? { close } : {}) }
   } catch (error) {
-    if (!(error instanceof UploadError) || error.code !== 'ERR_INVALID_OPTIONS') throw error
-    throw new UsageError(withFlagNames(error.message))
+    throw asUsage(error, 'serve')
   }
 }
 
@@ -70,22 +69,6 @@ async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
   await Promise.race([look, enough]).finally(() => late.abort())
 }
 
-async function openLocker({ lockerRedis, lockerPrefix, lockerTtl }: ServeOptions): Promise<Locker | undefined> {
-  if (lockerRedis === undefined) return undefined
-  const { RedisLocker } = await import('../lockers/redis.js')
-  return new RedisLocker({ url: lockerRedis, prefix: lockerPrefix, ttl: lockerTtl })
-}
-
-async function openFolder(options: ServeOptions): Promise<{ store: Store; close?: never }> {
-  const { DiskStore } = await import('../disk/index.js')
-  return { store: new DiskStore({ directory: options.uploadDir, fsync: options.diskFsync }) }
-}
-
-async function openBucket(options: ServeOptions, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
-  const { openS3 } = await import('./s3.js')
-  return openS3(options, log)
-}
-
 function createHoldfast(options: ServeOptions, store: Store, locker: Locker | undefined, logger: Logger): Holdfast {
   return createServer({
     store,
@@ -103,6 +86,11 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     deletePartials: options.deletePartials,
     rufh: !options.disableRufh && { unversioned: options.rufhUnversioned },
     interimResponses: options.interimResponses,
+    expiresAfter: options.expiresAfter,
+    expiresFrom: options.expiresFrom,
+    sweepInterval: options.sweepInterval,
+    keepExpired: options.keepExpired,
+    abandonedAfter: options.abandonedAfter,
     yieldTimeout: options.yieldTimeout,
     idleTimeout: options.idleTimeout,
     minBodyRate: options.minBodyRate,
@@ -115,13 +103,4 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
       maxAge: Math.round(options.corsMaxAge / 1_000),
     },
   })
-}
-
-/** A message of the library, in the words of the command line. */
-function withFlagNames(message: string): string {
-  const rows = Object.entries(rowsOf('serve') as Rows)
-  return rows.reduce(
-    (text, [flag, row]) => text.replaceAll(new RegExp(`\\b${row.sets ?? camelCase(flag)}\\b`, 'g'), `--${flag}`),
-    message,
-  )
 }

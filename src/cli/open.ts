@@ -1,0 +1,55 @@
+/**
+ * The store and the locker from the options of the command.
+ * @module
+ */
+import { UploadError } from '../errors.js'
+import type { Logger } from '../server.js'
+import type { Locker } from '../store/locker.js'
+import type { Store } from '../store/store.js'
+import { UsageError } from './failure.js'
+import { type CommandName, type Rows, rowsOf } from './options.js'
+import { camelCase, type Options } from './read-options.js'
+
+export interface Opened {
+  store: Store
+  locker: Locker | undefined
+  /** Ends what the store does not end by itself. */
+  close?: () => Promise<void>
+}
+
+/** @throws UploadError ERR_INVALID_OPTIONS · UsageError */
+export async function openAll(options: Any, log: Logger): Promise<Opened> {
+  const opened = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log)
+  return { ...opened, locker: await openLocker(options) }
+}
+
+type Any = Options<'serve'> | Options<'sweep'>
+
+async function openFolder(options: Any): Promise<{ store: Store }> {
+  const { DiskStore } = await import('../disk/index.js')
+  return { store: new DiskStore({ directory: options.uploadDir, fsync: options.diskFsync }) }
+}
+
+async function openBucket(options: Any, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
+  const { openS3 } = await import('./s3.js')
+  return openS3(options, log)
+}
+
+async function openLocker({ lockerRedis, lockerPrefix, lockerTtl }: Any): Promise<Locker | undefined> {
+  if (lockerRedis === undefined) return undefined
+  const { RedisLocker } = await import('../lockers/redis.js')
+  return new RedisLocker({ url: lockerRedis, prefix: lockerPrefix, ttl: lockerTtl })
+}
+
+/** What the library calls impossible options, in the words of the command line. */
+export function asUsage(error: unknown, command: CommandName): unknown {
+  const isUsage = error instanceof UploadError && error.code === 'ERR_INVALID_OPTIONS'
+  return isUsage ? new UsageError(withFlagNames(error.message, command)) : error
+}
+
+function withFlagNames(message: string, command: CommandName): string {
+  return Object.entries(rowsOf(command) as Rows).reduce(
+    (text, [flag, row]) => text.replaceAll(new RegExp(`\\b${row.sets ?? camelCase(flag)}\\b`, 'g'), `--${flag}`),
+    message,
+  )
+}
