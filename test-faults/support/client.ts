@@ -68,7 +68,7 @@ export class Client {
 
   /** Of the object in the bucket; other servers add the multipart upload to it. */
   get key(): string {
-    return decodeURIComponent(this.path).split('+')[0]!
+    return this.#run.prefix + decodeURIComponent(this.path).split('+')[0]!
   }
 
   /** The upload's URL at this node. */

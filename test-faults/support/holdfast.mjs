@@ -5,7 +5,7 @@ import { nodeHandler } from '../../dist/http/node.js'
 import { createServer } from '../../dist/index.js'
 import { S3Store } from '../../dist/s3/index.js'
 
-process.once('message', async ({ client, options }) => {
+process.once('message', async ({ client, options, expiresAfter }) => {
   const service = new S3Client({
     ...client,
     forcePathStyle: true,
@@ -15,8 +15,28 @@ process.once('message', async ({ client, options }) => {
   })
   const store = new S3Store({ service, ...options })
   if (options.capabilities?.conditionalWrites === 'none') await store.ready({ exclusive: true })
-  const holdfast = createServer({ store, yieldTimeout: 3_000, completionTimeout: 3_000 })
-  const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
+  let ahead = 0
+  const now = () => Date.now() + ahead
+  const holdfast = createServer({
+    store,
+    now,
+    yieldTimeout: 3_000,
+    completionTimeout: 3_000,
+    expiresAfter,
+    sweepInterval: 0,
+  })
+  const handle = nodeHandler(holdfast)
+  // As test-faults/support/sweeping.ts has it.
+  const serve = (request, response) => {
+    const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+    if (pathname !== '/sweep') return handle(request, response)
+    ahead = Number(searchParams.get('ahead'))
+    holdfast.sweep({ keepExpired: Number(searchParams.get('keepExpired')) }).then(
+      (report) => response.end(JSON.stringify(report)),
+      (error) => response.writeHead(500).end(String(error)),
+    )
+  }
+  const listener = http.createServer(serve).listen(0, '127.0.0.1')
   listener.once('listening', () => process.send(listener.address().port))
 })
 process.once('disconnect', () => process.exit())

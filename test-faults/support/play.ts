@@ -30,7 +30,7 @@ export async function play(
     run.recovered()
     await run.before(
       () => undefined,
-      () => (end === 'finished' ? mustBeWhole(run, client, file) : mustBeGone(run, client, end === 'refused')),
+      () => ENDS[end](run, client, file),
     )
     return played
   } finally {
@@ -50,11 +50,18 @@ async function mustBeWhole(run: Run, client: Client, file: Buffer): Promise<void
   await mustHold(run, client.key, [client.key, `${client.key}.info`])
 }
 
-/** @param isRefused its record stays, to say why */
-async function mustBeGone(run: Run, client: Client, isRefused: boolean): Promise<void> {
+async function mustBeGone(run: Run, client: Client): Promise<void> {
   await client.mustHaveEnded('C')
-  await mustHold(run, client.key, isRefused ? [`${client.key}.info`] : [])
+  await mustHold(run, client.key, [])
 }
+
+/** The record stays, to say why. */
+async function mustBeEnded(run: Run, client: Client): Promise<void> {
+  await client.mustHaveEnded('C')
+  await mustHold(run, client.key, [`${client.key}.info`])
+}
+
+const ENDS = { finished: mustBeWhole, terminated: mustBeGone, refused: mustBeEnded, expired: mustBeEnded }
 
 /** What is late on purpose comes within this. Milliseconds. */
 const SETTLES = 1_500

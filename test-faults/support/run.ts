@@ -2,6 +2,7 @@
  * One run of a scenario: servers behind fault proxies, one fault at most, and a plain client that goes on after it.
  * @module
  */
+import { randomUUID } from 'node:crypto'
 import { type FaultProxy, type ProxiedCall, type ProxyFault, startFaultProxy } from '../../test/support/fault-proxy.js'
 import { nameOf, type Point, type Site } from './points.js'
 import type { Settings, Started, StartServer } from './servers.js'
@@ -28,6 +29,8 @@ interface Node {
 
 export class Run {
   readonly target: Target
+  /** Before the keys of all that the run stores. */
+  readonly prefix: string
   /** The calls that count, in the order in which they came. */
   readonly sites: Site[] = []
   /** How often the fault struck. */
@@ -43,6 +46,8 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options
     this.target = options.target
+    // Who sweeps must not meet the uploads of other runs.
+    this.prefix = options.settings?.prefix === undefined ? '' : `${options.settings.prefix}${randomUUID()}/`
   }
 
   /** Where the node takes creations; started when it is first asked for, and again after it was killed. */
@@ -58,6 +63,7 @@ export class Run {
       asks: false,
       timeout,
       ...settings,
+      ...(this.prefix === '' ? {} : { prefix: this.prefix }),
     })
     this.#nodes.set(name, { proxy, server, isDead: false })
     return (await server).url

@@ -7,6 +7,7 @@ import type { ProxiedCall, ProxyFault } from '../../test/support/fault-proxy.js'
 import { Client } from './client.js'
 import type { Run } from './run.js'
 import type { Settings } from './servers.js'
+import { sweepAll } from './sweeping.js'
 
 export interface Scenario {
   readonly name: string
@@ -19,7 +20,7 @@ export interface Scenario {
   /** Bytes of the file, in parts. */
   size(part: number): number
   /** @returns what became of the upload */
-  play(run: Run, client: Client, file: Buffer): Promise<'finished' | 'terminated' | 'refused'>
+  play(run: Run, client: Client, file: Buffer): Promise<'finished' | 'terminated' | 'refused' | 'expired'>
 }
 
 const lengthOf = (file: Buffer) => ({ 'Upload-Length': String(file.length), 'Upload-Metadata': 'filename Zi5iaW4=' })
@@ -81,6 +82,23 @@ function partialsOf(run: Run, file: Buffer): Client[] {
 const finalOf = (partials: readonly Client[]): Record<string, string> => ({
   'Upload-Concat': `final;${partials.map(({ path }) => `/files/${path}`).join(' ')}`,
 })
+
+const MINUTE = 60_000
+/** To a node whose clock is that far ahead, what was begun by this rule has expired. */
+const EXPIRES: Partial<Settings> = { expiresAfter: 10 * MINUTE, prefix: 'swept-' }
+const LATER = { ahead: 60 * MINUTE, keepExpired: 24 * 60 * MINUTE }
+
+/** An upload that was given up, with a part and a tail. */
+const givenUp = (run: Run, client: Client, file: Buffer): Promise<void> =>
+  run.before(
+    () => undefined,
+    async () => {
+      await client.create('A', lengthOf(file))
+      await client.send('A', Math.ceil(1.5 * run.target.partSize))
+      await client.send('A', Math.ceil(1.7 * run.target.partSize))
+      await run.restart('A')
+    },
+  )
 
 const UNDONE: ProxyFault = { action: 'status', status: 500, code: 'InternalError' }
 
@@ -337,6 +355,48 @@ export const SCENARIOS: readonly Scenario[] = [
       await client.create('A', finalOf(partials))
       await partials[1]!.send('B', partials[1]!.length)
       await partials[2]!.send('A', partials[2]!.length)
+      return 'finished'
+    },
+  },
+  {
+    name: 'expiration: a sweep removes the bytes',
+    several: true,
+    settings: EXPIRES,
+    size: (part) => 3 * part,
+    async play(run, client, file) {
+      await givenUp(run, client, file)
+      await sweepAll(run, 'B', LATER)
+      return 'expired'
+    },
+  },
+  {
+    name: 'expiration: two nodes sweep, and later the record goes',
+    several: true,
+    isTimed: true,
+    settings: EXPIRES,
+    size: (part) => 3 * part,
+    async play(run, client, file) {
+      await givenUp(run, client, file)
+      await Promise.all([sweepAll(run, 'B', LATER), sweepAll(run, 'A', LATER)])
+      await sweepAll(run, 'A', { ...LATER, keepExpired: 0 })
+      return 'terminated'
+    },
+  },
+  {
+    name: 'expiration: a sweep completes what has all its bytes',
+    several: true,
+    settings: EXPIRES,
+    size: (part) => 3 * part,
+    async play(run, client, file) {
+      await run.before(
+        ({ operation }) => (operation === 'CompleteMultipartUpload' ? UNDONE : undefined),
+        async () => {
+          await client.create('A', lengthOf(file))
+          await client.patchOnce('A', file.length)
+          await run.restart('A')
+        },
+      )
+      await sweepAll(run, 'B', LATER)
       return 'finished'
     },
   },

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import { createServer } from '../../src/server.js'
+import { sweepable } from './sweeping.js'
 import { clientOf, type Target } from './target.js'
 
 export interface Started {
@@ -26,6 +27,10 @@ export interface Settings {
   asks: boolean
   /** Milliseconds that S3 has for an answer. */
   timeout: number
+  /** Milliseconds after which unfinished uploads expire. Default: never. */
+  expiresAfter?: number
+  /** Before the keys of all objects: a sweep sees what begins so, and not the uploads of other runs. */
+  prefix?: string
 }
 
 /** @param endpoint of the proxy before S3 */
@@ -34,9 +39,10 @@ export type StartServer = (target: Target, endpoint: string, settings: Settings)
 /** What a store is told: small parts, little patience, no look at the provider unless that is the point. */
 export function storeOptions(
   { partSize, capabilities, bucket }: Target,
-  { commitInterval, asks, timeout }: Settings,
+  { commitInterval, asks, timeout, prefix }: Settings,
 ): Omit<S3StoreOptions, 'service'> {
   return {
+    ...(prefix === undefined ? {} : { objectPrefix: prefix }),
     bucket,
     minPartSize: partSize,
     preferredPartSize: partSize,
@@ -54,8 +60,15 @@ export const startHere: StartServer = async (target, endpoint, settings) => {
   const store = new S3Store({ service, ...storeOptions(target, settings) })
   // The scenarios that are tried without conditional writes have one node.
   if (target.capabilities.conditionalWrites === 'none') await store.ready({ exclusive: true })
-  const holdfast = createServer({ store, yieldTimeout: 3_000, completionTimeout: 3_000 })
-  const listener = http.createServer(nodeHandler(holdfast)).listen(0, '127.0.0.1')
+  let ahead = 0
+  const now = (): number => Date.now() + ahead
+  const { expiresAfter } = settings
+  const expiry = expiresAfter === undefined ? {} : { expiresAfter, sweepInterval: 0 }
+  const holdfast = createServer({ store, now, yieldTimeout: 3_000, completionTimeout: 3_000, ...expiry })
+  const turnClock = (by: number): void => {
+    ahead = by
+  }
+  const listener = http.createServer(sweepable(holdfast, turnClock, nodeHandler(holdfast))).listen(0, '127.0.0.1')
   await new Promise((resolve) => listener.once('listening', resolve))
   return {
     url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/files/`,
@@ -97,7 +110,9 @@ export function startProcesses(
         child.once('exit', (code) => reject(new Error(`the server ended with ${code} instead of serving`)))
       })
       const { region, credentials } = target
-      child.send({ client: { endpoint, region, credentials }, options: optionsOf(target, settings) })
+      const { expiresAfter } = settings
+      const client = { endpoint, region, credentials }
+      child.send({ client, options: optionsOf(target, settings), expiresAfter })
       const kill = (): void => void child.kill('SIGKILL')
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
       const url = `http://127.0.0.1:${await ready}/files/`
