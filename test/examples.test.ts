@@ -95,6 +95,23 @@ test('examples/s3.ts takes uploads into a bucket and stops on SIGTERM', TIMEOUT,
   await bucket.close()
 })
 
+test('examples/sweep.ts ends uploads that expire, and stops on SIGTERM', TIMEOUT, async () => {
+  const uploads = join(folder, 'sweep')
+  const { url, stop } = await start('sweep.ts', { UPLOADS: uploads, EXPIRES_AFTER: '300', SWEEP_EVERY: '50' })
+  await uploadTwice(url, fetch, someBytes(2_000))
+  const created = await fetch(url, { method: 'POST', headers: { ...TUS, 'Upload-Length': '10' } })
+  assert.ok(created.headers.has('Upload-Expires'))
+  const id = created.headers.get('Location')!.split('/').at(-1)!
+  const isEnded = async (): Promise<boolean> => !(await readdir(uploads)).includes(id)
+  for (let tries = 0; !(await isEnded()); tries++) {
+    assert.ok(tries < 100, 'in time')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const gone = await fetch(created.headers.get('Location')!, { method: 'HEAD', headers: TUS })
+  assert.equal(gone.status, 410)
+  await stop()
+})
+
 test('examples/fetch.ts is a handler that takes uploads', TIMEOUT, async () => {
   process.env.UPLOADS = join(folder, 'fetch')
   const { default: handler, close } = (await import(pathToFileURL(example('fetch.ts')).href)) as {
