@@ -63,6 +63,8 @@ export type Action =
   | { kind: 'terminate'; upload: number; node: number; delay: number }
   | Join
   | OnFinal
+  /** Nothing expires here: what clients see must not change by it. */
+  | { kind: 'sweep'; node: number; delay: number }
   /** The node forgets all that it remembers; without grace, what it was doing goes on by itself. */
   | { kind: 'restart'; node: number; graceful: boolean; delay: number }
 
@@ -155,6 +157,8 @@ const restart: fc.Arbitrary<Action> = fc.record({
   delay,
 })
 
+const sweep: fc.Arbitrary<Action> = fc.record({ kind: fc.constant('sweep' as const), node, delay })
+
 const join: fc.Arbitrary<Action> = fc.record({
   kind: fc.constant('join' as const),
   node,
@@ -184,12 +188,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: read },
   { weight: 1, arbitrary: terminate },
   { weight: 2, arbitrary: restart },
+  { weight: 1, arbitrary: sweep },
 )
 const actionOfSeveral: fc.Arbitrary<Action> = fc.oneof(
   { weight: 10, arbitrary: append },
   { weight: 6, arbitrary: join },
   { weight: 6, arbitrary: onFinal },
   { weight: 2, arbitrary: restart },
+  { weight: 2, arbitrary: sweep },
   { weight: 1, arbitrary: head },
   { weight: 1, arbitrary: read },
   { weight: 1, arbitrary: terminate },

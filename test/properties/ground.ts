@@ -11,7 +11,7 @@ import { DeleteObjectsCommand, ListMultipartUploadsCommand } from '@aws-sdk/clie
 import { DiskStore } from '../../src/disk/index.js'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
-import { createServer, type Logger } from '../../src/server.js'
+import { createServer, type Logger, type SweepReport } from '../../src/server.js'
 import type { Store } from '../../src/store/store.js'
 import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from '../support/bucket.js'
 import { PART, type Scenario } from './actions.js'
@@ -21,6 +21,8 @@ export interface TestNode {
   url: string
   /** How many uploads it writes now. */
   active(): number
+  /** Looks at all uploads. What goes wrong is counted, never thrown. */
+  sweep(): Promise<SweepReport>
   /** As at SIGTERM. */
   close(): Promise<void>
   /** Cuts all connections; what it was doing goes on by itself. */
@@ -56,6 +58,7 @@ async function listen(store: Store, log: Logger): Promise<TestNode> {
   return {
     url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/files/`,
     active: () => holdfast.active,
+    sweep: () => holdfast.sweep(),
     async close() {
       await holdfast.close({ timeout: 5_000 })
       await stop()

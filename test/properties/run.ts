@@ -73,6 +73,7 @@ class Run {
   async #act(action: Action): Promise<void> {
     if (action.delay > 0) await sleep(action.delay)
     if (action.kind === 'restart') return this.#world.restart(action)
+    if (action.kind === 'sweep') return this.#world.sweep(action.node)
     if (action.kind === 'join') return this.#join(action)
     if (action.kind === 'final') return this.#finals[action.final % this.#finals.length]?.act(action)
     const client = this.#created[action.upload % this.#created.length]!

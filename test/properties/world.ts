@@ -45,6 +45,11 @@ export class World {
     return `${this.#nodes[node]!.url}${id}`
   }
 
+  async sweep(node: number): Promise<void> {
+    const { expired, removed } = await this.#nodes[node]!.sweep()
+    assert.deepEqual([expired, removed], [0, 0], 'nothing here can have expired')
+  }
+
   /** @param statuses what the answer may be, whatever happened; 0 is a connection that broke */
   async send(sent: Parameters<typeof send>[0], statuses: readonly number[], mayFail: boolean): Promise<Answer> {
     const answer = await send(sent)
