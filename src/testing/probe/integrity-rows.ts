@@ -46,6 +46,8 @@ async function checkedParts(context: Context, input: Partial<CreateMultipartUplo
   return { upload, MultipartUpload: { Parts } }
 }
 
+const FULL_CRC32 = { ChecksumAlgorithm: ChecksumAlgorithm.CRC32, ChecksumType: ChecksumType.FULL_OBJECT }
+
 export const INTEGRITY_ROWS: readonly Behaviour[] = [
   {
     id: 'checksum-stored',
@@ -198,6 +200,39 @@ export const INTEGRITY_ROWS: readonly Behaviour[] = [
           `${algorithm}: ${head[`Checksum${algorithm}`]} ${head.ChecksumType}`,
         )
       }
+    },
+  },
+  {
+    id: 'multipart-full-object-parts',
+    rule: 'With FULL_OBJECT Complete need not name the checksums of the parts.',
+    async run(context) {
+      const bodies = [someBytes(PART), Buffer.from(NINE)]
+      const { upload, MultipartUpload } = await checkedParts(context, FULL_CRC32, bodies)
+      const Parts = MultipartUpload.Parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
+      const ChecksumCRC32 = crcOf('CRC32', Buffer.concat(bodies))
+      await context.s3.completeMultipartUpload({ ...upload, MultipartUpload: { Parts }, ChecksumCRC32 })
+    },
+  },
+  {
+    id: 'multipart-full-object-copy',
+    rule: 'With FULL_OBJECT a part may be a copy, and counts for the checksum of the object.',
+    async run(context) {
+      const { s3, bucket, key } = context
+      const bodies = [someBytes(PART), Buffer.from(NINE)]
+      await s3.putObject({ Bucket: bucket, Key: key('source'), Body: bodies[0]! })
+      const upload = await createUpload(context, key(), FULL_CRC32)
+      const CopySource = `${bucket}/${key('source')}`
+      const { CopyPartResult: copied } = await s3.uploadPartCopy({ ...upload, PartNumber: 1, CopySource })
+      const sent = await s3.uploadPart({ ...upload, PartNumber: 2, Body: bodies[1]!, ChecksumAlgorithm: 'CRC32' })
+      const Parts = [copied, sent].map((part, at) => ({
+        PartNumber: at + 1,
+        ETag: part?.ETag,
+        ChecksumCRC32: crcOf('CRC32', bodies[at]!),
+      }))
+      const ChecksumCRC32 = crcOf('CRC32', Buffer.concat(bodies))
+      await s3.completeMultipartUpload({ ...upload, MultipartUpload: { Parts }, ChecksumCRC32 })
+      const head = await s3.headObject({ Bucket: bucket, Key: upload.Key, ChecksumMode: 'ENABLED' })
+      expect(head.ChecksumCRC32 === ChecksumCRC32, `${head.ChecksumCRC32} ${head.ChecksumType}`)
     },
   },
   {

@@ -57,7 +57,11 @@ test('a bucket that does as AWS does: eleven requests, and nothing stays', async
   assert.equal(requests, ELEVEN)
 })
 
-const ROWS: readonly [quirks: Quirks, found: Partial<Capabilities>, note: RegExp][] = [
+const ROWS: readonly [
+  quirks: Quirks,
+  found: { [Name in keyof Capabilities]?: Capabilities[Name] | undefined },
+  note: RegExp,
+][] = [
   [{ conditions: 'ignored' }, { conditionalWrites: 'none' }, /^If-None-Match is ignored$/],
   [{ conditions: 'refused' }, { conditionalWrites: 'none' }, /^If-None-Match is refused \(501 NotImplemented\)$/],
   [{ conditions: 'unquoted' }, { conditionalWrites: 'unquoted' }, /without quotes/],
