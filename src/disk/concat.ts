@@ -6,6 +6,7 @@
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import { combineCrc32 } from '../store/crc32.js'
 import type { UploadInfo } from '../store/info.js'
@@ -48,8 +49,8 @@ export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly
     throw error
   }
   if (context.fsync !== 'never') await syncFolder(dirname(paths.data))
-  const crc32 = sources.reduce((crc: number | undefined, source) => combineCrc32(crc, source.crc32, source.offset), 0)
-  return { length: total, crc32 }
+  const sum = sources.reduce((crc: number | undefined, source) => combineCrc32(crc, source.crc32, source.offset), 0)
+  return { length: total, crc32: sum }
 }
 
 /** The system copies a whole file without this process, and on some file systems without writing its bytes again. */
@@ -76,21 +77,30 @@ async function copyRest(sources: readonly UploadInfo[], lock: Lock, file: FileHa
   }
 }
 
-async function copyAfter({ storage, offset }: UploadInfo, lock: Lock, file: FileHandle, start: number): Promise<void> {
+/** What passes through here is held against its record; the first one does not. */
+async function copyAfter(
+  { id, storage, offset, crc32: known }: UploadInfo,
+  lock: Lock,
+  file: FileHandle,
+  start: number,
+): Promise<void> {
   const source = await open(storage.Path!, 'r').catch((error) => {
     throw gone(error)
   })
   try {
     const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(1, offset)))
+    let sum = 0
     for (let at = 0; at < offset; ) {
       const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, offset - at), at)
       if (bytesRead === 0) throw corrupt(`a partial upload ends at byte ${at} of ${offset}`)
+      sum = crc32(buffer.subarray(0, bytesRead), sum)
       lock.mayWrite()
       for (let done = 0; done < bytesRead; ) {
         done += (await file.write(buffer, done, bytesRead - done, start + at + done)).bytesWritten
       }
       at += bytesRead
     }
+    if (known !== undefined && sum !== known) throw corrupt(`the bytes of the partial upload ${id} have changed`)
   } finally {
     await source.close()
   }

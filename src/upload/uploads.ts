@@ -5,7 +5,8 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Locker } from '../store/locker.js'
-import type { UploadHandle } from '../store/store.js'
+import type { ByteRange, UploadHandle } from '../store/store.js'
+import { checked } from './checked.js'
 import { verified } from './checksum.js'
 import type { Append, Command, Create, Ground, Offset, Outcome } from './command.js'
 import { Completions, type CompletionsOptions, isPending, isWrong, orGiveUp } from './completions.js'
@@ -347,7 +348,16 @@ export class Uploads {
     if (isToBeJoined) mustBeAlive(await this.#completions.inTime(id), this.#options.now())
     const handle = isToBeJoined ? await this.#options.store.open(id) : asked
     if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    return { kind: 'content', info: handle.info, read: (range) => handle.read(range) }
+    return { kind: 'content', info: handle.info, read: (range) => this.#content(handle, range) }
+  }
+
+  async #content(handle: UploadHandle, range: ByteRange | undefined): Promise<AsyncIterable<Uint8Array>> {
+    const content = await handle.read(range)
+    const { info } = handle
+    if (range !== undefined || info.crc32 === undefined) return content
+    return checked(content, info, () => {
+      this.#options.warn({ upload: info.id }, 'the content is not what was stored; its download was broken off')
+    })
   }
 }
 

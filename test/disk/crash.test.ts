@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { DiskStore } from '../../src/disk/index.js'
 import { seededBytes } from '../support/body.js'
 import { contentOf, newUpload } from './support/content.js'
@@ -35,6 +36,7 @@ test('a writer killed again and again: no acknowledged byte is lost, and the con
   const upload = await new DiskStore({ directory }).open(info.id)
   await upload.finish()
   assert.ok((await contentOf(upload)).equals(seededBytes(1, size)))
+  assert.equal(upload.info.crc32, crc32(seededBytes(1, size)))
   assert.deepEqual(readdirSync(directory).sort(), ['killed', 'killed.info'])
 })
 
