@@ -5,8 +5,9 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterwards, temporaryFolder } from '../test/cli/command.js'
+import { MortalServer } from '../test/support/mortal-server.js'
 import { seededDigest, writeSeededFile } from './data.js'
-import { idOf, MortalServer, objectDigest } from './server.js'
+import { idOf, objectDigest } from './server.js'
 
 const CHROMIUM = '/usr/bin/chromium'
 const SIZE = 100_000_000

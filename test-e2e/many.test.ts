@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Upload } from 'tus-js-client'
 import { temporaryFolder } from '../test/cli/command.js'
+import { MortalServer, s3Args, s3Environment } from '../test/support/mortal-server.js'
 import { seededDigest, seededFile } from './data.js'
-import { idOf, MortalServer, objectDigest, openBucket, s3Args, s3Environment } from './server.js'
+import { idOf, objectDigest, openBucket } from './server.js'
 
 const MB = 1_000_000
 const COUNT = 200
