@@ -53,6 +53,39 @@ for (const size of [1_000, 23 * MiB + 17]) {
   })
 }
 
+test('parallelUploads: 4, stopped after ten and after twenty chunks and started again: the object in the bucket is the file', async (context) => {
+  const bucket = await openBucket()
+  context.after(() => bucket.close())
+  const node = await startNode(bucket, { preferredPartSize: 5 * MiB }, { deletePartials: true })
+  context.after(() => node.close())
+  const bytes = someBytes(32 * MiB + 17)
+  let chunks = 0
+  let resumed = 0
+  const url = await new Promise<string>((resolve, reject) => {
+    const sending = new Upload(bytes, {
+      endpoint: node.url,
+      parallelUploads: 4,
+      chunkSize: MiB,
+      retryDelays: null,
+      metadata: METADATA,
+      onBeforeRequest: (request) => {
+        if (request.getMethod() === 'HEAD') resumed++
+      },
+      onChunkComplete() {
+        if (![10, 20].includes(++chunks)) return
+        void sending.abort()
+        setTimeout(() => sending.start(), 100)
+      },
+      onError: reject,
+      onSuccess: () => resolve(sending.url!),
+    })
+    sending.start()
+  })
+  assert.equal((await bucket.object(idOf(url))).sha256, digest(bytes))
+  assert.ok(resumed >= 8, `${resumed} of the partial uploads went on`)
+  assert.deepEqual(await bucket.keys(), [idOf(url), `${idOf(url)}.info`])
+})
+
 test('parallelUploads: 4 into a folder: the file there is the file', async () => {
   const folder = await temporaryFolder()
   const holdfast = createServer({ store: new DiskStore({ directory: folder.path }), deletePartials: true })
