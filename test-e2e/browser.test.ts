@@ -1,33 +1,19 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterwards, temporaryFolder } from '../test/cli/command.js'
+import type { Page } from 'playwright-core'
+import { temporaryFolder } from '../test/cli/command.js'
 import { MortalServer } from '../test/support/mortal-server.js'
+import { openBrowser, throttle } from './chromium.js'
 import { seededDigest, writeSeededFile } from './data.js'
 import { idOf, objectDigest } from './server.js'
 
-const CHROMIUM = '/usr/bin/chromium'
 const SIZE = 100_000_000
 const SEED = 7
 
 /** Bytes per second; slow enough that there is a middle of an upload. */
 const UPLINK = 20_000_000
-
-async function openBrowser(context: TestContext): Promise<Browser> {
-  assert.ok(existsSync(CHROMIUM), `There is no ${CHROMIUM}; install it with \`apt-get install chromium\`.`)
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-      ...['--disable-background-networking', '--disable-component-update'],
-    ],
-  })
-  afterwards(context, () => browser.close())
-  return browser
-}
 
 interface Setting {
   readonly server: MortalServer
@@ -50,10 +36,7 @@ async function open(context: TestContext): Promise<Setting> {
   page.on('request', (request) => {
     if (request.method() === 'PATCH') offsets.push(Number(request.headers()['upload-offset']))
   })
-  const throttle = await page.context().newCDPSession(page)
-  await throttle.send('Network.enable')
-  const conditions = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: UPLINK }
-  await throttle.send('Network.emulateNetworkConditions', conditions)
+  await throttle(page, UPLINK)
   await page.goto(new URL('/', server.url).href)
   return { server, page, path, offsets }
 }
