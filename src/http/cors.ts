@@ -49,7 +49,7 @@ const EXPOSED = [
   ...['Upload-Offset', 'Location', 'Upload-Length', 'Tus-Version', 'Tus-Resumable', 'Tus-Max-Size', 'Tus-Extension'],
   ...['Upload-Metadata', 'Upload-Defer-Length', 'Upload-Concat', 'Upload-Expires', 'Upload-Limit', 'Retry-After'],
   ...['Upload-Incomplete', 'Upload-Complete', 'Upload-Draft-Interop-Version', 'Tus-Checksum-Algorithm'],
-  ...['Content-Disposition', 'Content-Length', 'Content-Range', 'Accept-Ranges', 'ETag', 'Repr-Digest'],
+  ...['Content-Disposition', 'Content-Length', 'Content-Range', 'Accept-Ranges', 'Accept-Patch', 'ETag', 'Repr-Digest'],
 ]
 
 /** @throws UploadError ERR_INVALID_OPTIONS */

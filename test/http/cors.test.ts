@@ -91,7 +91,7 @@ for (const name of [
 for (const name of [
   ...['Upload-Offset', 'Location', 'Upload-Length', 'Tus-Version', 'Tus-Resumable', 'Tus-Max-Size', 'Tus-Extension'],
   ...['Upload-Metadata', 'Upload-Defer-Length', 'Upload-Concat', 'Upload-Expires', 'Upload-Limit', 'Retry-After'],
-  ...['Content-Disposition', 'Content-Range', 'ETag'],
+  ...['Content-Disposition', 'Content-Range', 'ETag', 'Accept-Patch'],
 ]) {
   test(`CORS: pages may read ${name}`, () =>
     assert.ok(list(fieldsOf({}, from(APP))['Access-Control-Expose-Headers']).includes(name)))
