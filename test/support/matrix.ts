@@ -14,6 +14,8 @@ import type { Store } from '../../src/store/store.js'
 import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from './bucket.js'
 
 export interface Running {
+  /** Where sockets can be opened; undefined where there are none. */
+  readonly origin: string | undefined
   /** A path below the origin, or an absolute URL that an answer gave. */
   send(target: string, init?: RequestInit): Promise<Response>
   close(): Promise<void>
@@ -31,7 +33,7 @@ export async function run(
   const holdfast = createServer({ store: backend.store, ...options })
   const front = await (adapter === 'node' ? overHttp(nodeHandler(holdfast)) : inProcess(fetchHandler(holdfast)))
   return {
-    send: front.send,
+    ...front,
     async close() {
       await holdfast.close({ timeout: 5_000 })
       await front.close()
@@ -62,10 +64,11 @@ async function openDisk(): Promise<Backend> {
 }
 
 async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Running> {
-  const server = http.createServer(handler).listen(0, '127.0.0.1')
+  const server = http.createServer(handler).on('checkContinue', handler).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
+    origin,
     send: (target, init) => fetch(new URL(target, origin), init),
     async close() {
       server.closeAllConnections()
@@ -76,6 +79,7 @@ async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Runnin
 
 async function inProcess(handler: (request: Request) => Promise<Response>): Promise<Running> {
   return {
+    origin: undefined,
     send(target, init) {
       const request = new Request(new URL(target, 'http://127.0.0.1'), init)
       // As a server that makes Requests of what it receives does.

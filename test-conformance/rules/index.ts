@@ -1,0 +1,9 @@
+/** All specifications, and their rules by ID. @module */
+import type { Rule, Specification } from './rule.js'
+import { TUS1 } from './tus1.js'
+
+export const SPECIFICATIONS: readonly Specification[] = [TUS1]
+
+export const RULES: ReadonlyMap<string, Rule> = new Map(
+  SPECIFICATIONS.flatMap(({ rules }) => rules).map((rule) => [rule.id, rule]),
+)

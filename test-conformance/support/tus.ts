@@ -1,0 +1,118 @@
+/**
+ * What a tus client says, through any `send`.
+ * @module
+ */
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Send } from './grounds.js'
+
+export const TUS = { 'Tus-Resumable': '1.0.0' }
+export const BYTES = { 'Content-Type': 'application/offset+octet-stream' }
+export const MiB = 1024 * 1024
+
+type Fields = Record<string, string>
+
+export function tusClient(send: Send) {
+  const post = (fields: Fields, body?: BodyInit): Promise<Response> =>
+    send('/files', { method: 'POST', headers: { ...TUS, ...fields }, ...bodyOf(body) })
+  const patch = (url: string, offset: number | string, body: BodyInit, fields: Fields = {}): Promise<Response> =>
+    send(url, {
+      method: 'PATCH',
+      headers: { ...TUS, ...BYTES, 'Upload-Offset': `${offset}`, ...fields },
+      ...bodyOf(body),
+    })
+  const head = (url: string, fields: Fields = TUS): Promise<Response> => send(url, { method: 'HEAD', headers: fields })
+  const create = async (fields: Fields, body?: BodyInit): Promise<string> => {
+    const created = await post(fields, body)
+    assert.equal(created.status, 201, await created.text())
+    return created.headers.get('Location')!
+  }
+  return {
+    post,
+    patch,
+    head,
+    create,
+    /** A finished upload. */
+    async upload(bytes: Uint8Array, fields: Fields = {}): Promise<string> {
+      const url = await create({ 'Upload-Length': String(bytes.length), ...fields })
+      if (bytes.length > 0) assert.equal((await patch(url, 0, bytes)).status, 204)
+      return url
+    },
+    options: (fields: Fields = {}): Promise<Response> => send('/files', { method: 'OPTIONS', headers: fields }),
+    remove: (url: string): Promise<Response> => send(url, { method: 'DELETE', headers: TUS }),
+    get: (url: string, fields: Fields = {}): Promise<Response> => send(url, { headers: fields }),
+    async content(url: string): Promise<Buffer> {
+      const read = await send(url)
+      assert.equal(read.status, 200, url)
+      return Buffer.from(await read.arrayBuffer())
+    },
+    async offset(url: string): Promise<string | null> {
+      return (await head(url)).headers.get('Upload-Offset')
+    },
+    async extensions(): Promise<string[]> {
+      const { headers } = await send('/files', { method: 'OPTIONS' })
+      return (headers.get('Tus-Extension') ?? '').split(',')
+    },
+  }
+}
+
+const bodyOf = (body: BodyInit | undefined): RequestInit =>
+  body === undefined ? {} : body instanceof ReadableStream ? ({ body, duplex: 'half' } as RequestInit) : { body }
+
+/** Each of these fails with this status and this code, and says so in text. */
+export async function refused(answer: Response | Promise<Response>, status: number, code?: string): Promise<Response> {
+  const response = await answer
+  const text = await response.text()
+  assert.equal(response.status, status, text)
+  if (code !== undefined) assert.ok(text.startsWith(`${code}:`), text)
+  return response
+}
+
+/** A body in pieces without a known length, with a moment between them. `breaks`: the client goes away after the last. */
+export function pieces(list: readonly (string | Uint8Array)[], { breaks = false } = {}): ReadableStream<Uint8Array> {
+  const left = [...list]
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = left.shift()
+        if (next !== undefined) return controller.enqueue(typeof next === 'string' ? Buffer.from(next) : next)
+        if (!breaks) return controller.close()
+        // What was sent has arrived by then.
+        await sleep(150)
+        controller.error(new Error('the client goes away'))
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Pieces, and then nothing until `open` says so; for requests that are still under way when others come. */
+export function held(list: readonly (string | Uint8Array)[]): { body: ReadableStream<Uint8Array>; open: () => void } {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const left = [...list]
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = left.shift()
+        if (next !== undefined) return controller.enqueue(typeof next === 'string' ? Buffer.from(next) : next)
+        await opened
+        controller.close()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  return { body, open }
+}
+
+/** Until it holds; an offset that is asked for on the way may be told by an upload that others write. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    assert.ok(tries < 400, `${what} did not come about`)
+    await sleep(10)
+  }
+}
+
+export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString('base64')
