@@ -10,9 +10,6 @@ import { RULES } from '../rules/index.js'
 import { idsOf } from './names.js'
 import { RawClient } from './raw.js'
 
-/** As the runner counts them. */
-export const GROUNDS = STORES.flatMap((store) => ADAPTERS.map((adapter) => `${store}/${adapter}` as const))
-
 export type Send = Running['send']
 
 export interface Ground {

@@ -12,17 +12,20 @@ export const MiB = 1024 * 1024
 
 type Fields = Record<string, string>
 
+/** What a body is given as. */
+export type Content = string | Uint8Array | ReadableStream<Uint8Array>
+
 export function tusClient(send: Send) {
-  const post = (fields: Fields, body?: BodyInit): Promise<Response> =>
+  const post = (fields: Fields, body?: Content): Promise<Response> =>
     send('/files', { method: 'POST', headers: { ...TUS, ...fields }, ...bodyOf(body) })
-  const patch = (url: string, offset: number | string, body: BodyInit, fields: Fields = {}): Promise<Response> =>
+  const patch = (url: string, offset: number | string, body: Content, fields: Fields = {}): Promise<Response> =>
     send(url, {
       method: 'PATCH',
       headers: { ...TUS, ...BYTES, 'Upload-Offset': `${offset}`, ...fields },
       ...bodyOf(body),
     })
   const head = (url: string, fields: Fields = TUS): Promise<Response> => send(url, { method: 'HEAD', headers: fields })
-  const create = async (fields: Fields, body?: BodyInit): Promise<string> => {
+  const create = async (fields: Fields, body?: Content): Promise<string> => {
     const created = await post(fields, body)
     assert.equal(created.status, 201, await created.text())
     return created.headers.get('Location')!
@@ -56,7 +59,7 @@ export function tusClient(send: Send) {
   }
 }
 
-const bodyOf = (body: BodyInit | undefined): RequestInit =>
+export const bodyOf = (body: Content | undefined): RequestInit =>
   body === undefined ? {} : body instanceof ReadableStream ? ({ body, duplex: 'half' } as RequestInit) : { body }
 
 /** Each of these fails with this status and this code, and says so in text. */
