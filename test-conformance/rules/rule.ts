@@ -48,3 +48,21 @@ export interface Specification {
 /** What the row says in place of "kept". */
 export const exceptionOf = (rule: Rule): Exception | undefined =>
   EXCEPTIONS.find((exception) => rule[exception] !== undefined)
+
+type More = Partial<Omit<Rule, 'id' | 'level' | 'section' | 'rule' | 'applies'>>
+
+/** Whom it binds, how much, the ID without its prefix, the rule, and what became of it. */
+export type Row = readonly [applies: Rule['applies'], level: Level, id: string, rule: string, more?: More]
+
+/** The rules of one section. */
+export const sections =
+  (prefix: string) =>
+  (section: string, ...rows: readonly Row[]): Rule[] =>
+    rows.map(([applies, level, id, rule, more = {}]) => ({
+      id: `${prefix}-${id}`,
+      level,
+      section,
+      rule,
+      applies,
+      ...more,
+    }))

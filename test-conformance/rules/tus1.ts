@@ -2,20 +2,9 @@
  * tus 1.0.0, rule by rule, in the order of its text.
  * @module
  */
-import type { Level, Rule, Specification } from './rule.js'
+import { type Rule, type Specification, sections } from './rule.js'
 
-type More = Partial<Omit<Rule, 'id' | 'level' | 'section' | 'rule' | 'applies'>>
-
-/** Rows of one section: who is bound, how much, the ID, the rule. */
-const section = (name: string, ...rows: [Rule['applies'], Level, string, string, More?][]): Rule[] =>
-  rows.map(([applies, level, id, rule, more = {}]) => ({
-    id: `tus-${id}`,
-    level,
-    section: name,
-    rule,
-    applies,
-    ...more,
-  }))
+const section = sections('tus')
 
 const WIRE = 'nothing of it is seen on the wire'
 
