@@ -9,6 +9,7 @@ import { ADAPTERS, type Running, run, STORES } from '../../test/support/matrix.j
 import { RULES } from '../rules/index.js'
 import { idsOf } from './names.js'
 import { RawClient } from './raw.js'
+import { interop } from './review.js'
 
 export type Send = Running['send']
 
@@ -17,8 +18,17 @@ export interface Ground {
   adapter: (typeof ADAPTERS)[number]
   /** Asks the server of this file. */
   send: Send
+  /** Takes what is stored of an unfinished upload away, behind the server's back. */
+  lose: (id: string) => Promise<void>
   /** A further server on this ground, with other options; it starts with the tests and ends with them. */
-  server(options: Partial<ServerOptions>): { send: Send; raw: () => RawClient }
+  server(options: Partial<ServerOptions>): Server
+}
+
+export interface Server {
+  send: Send
+  lose: (id: string) => Promise<void>
+  /** A socket to it; with node:http alone. */
+  raw: () => RawClient
 }
 
 type Test = () => Promise<void>
@@ -42,24 +52,29 @@ export function onEachGround(
         describe(`${store}/${adapter}`, () => {
           const server = (more: Partial<ServerOptions>) => startedWithTests(store, adapter, more)
           const main = server(options)
-          tests({ store, adapter, send: main.send, server }, ruleTests(adapter, main.raw))
+          tests({ store, adapter, send: main.send, lose: main.lose, server }, ruleTests(adapter, main.raw))
         })
       }
     }
   })
 }
 
-function startedWithTests(
-  store: Ground['store'],
-  adapter: Ground['adapter'],
-  options: Partial<ServerOptions>,
-): { send: Send; raw: () => RawClient } {
+/** Calls `tests` for each of these versions of the IETF draft. */
+export function onEachVersion(versions: readonly number[], tests: (version: number) => void): void {
+  for (const version of versions) describe(interop(version), { concurrency: true }, () => tests(version))
+}
+
+function startedWithTests(store: Ground['store'], adapter: Ground['adapter'], options: Partial<ServerOptions>): Server {
   let running: Running
   before(async () => {
     running = await run(store, adapter, options)
   })
   after(() => running.close())
-  return { send: (target, init) => running.send(target, init), raw: () => new RawClient(running.origin!) }
+  return {
+    send: (target, init) => running.send(target, init),
+    lose: (id) => running.lose(id),
+    raw: () => new RawClient(running.origin!),
+  }
 }
 
 function ruleTests(adapter: Ground['adapter'], connect: () => RawClient): RuleTests {

@@ -59,8 +59,11 @@ export function tusClient(send: Send) {
   }
 }
 
-export const bodyOf = (body: Content | undefined): RequestInit =>
-  body === undefined ? {} : body instanceof ReadableStream ? ({ body, duplex: 'half' } as RequestInit) : { body }
+/** Text as bytes, so that its length is known on each way. */
+export function bodyOf(body: Content | undefined): RequestInit {
+  if (body instanceof ReadableStream) return { body, duplex: 'half' } as RequestInit
+  return body === undefined ? {} : { body: Buffer.from(body) }
+}
 
 /** Each of these fails with this status and this code, and says so in text. */
 export async function refused(answer: Response | Promise<Response>, status: number, code?: string): Promise<Response> {
@@ -90,24 +93,34 @@ export function pieces(list: readonly (string | Uint8Array)[], { breaks = false 
 }
 
 /** Pieces, and then nothing until `open` says so; for requests that are still under way when others come. */
-export function held(list: readonly (string | Uint8Array)[]): { body: ReadableStream<Uint8Array>; open: () => void } {
+export function held(list: readonly (string | Uint8Array)[]): {
+  body: ReadableStream<Uint8Array>
+  /** All pieces have left here, and have had time to arrive. */
+  sent: Promise<void>
+  open: () => void
+} {
   let open = (): void => undefined
+  let leave = (): void => undefined
   const opened = new Promise<void>((resolve) => {
     open = resolve
   })
+  const sent = new Promise<void>((resolve) => {
+    leave = resolve
+  }).then(() => sleep(150))
   const left = [...list]
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const next = left.shift()
         if (next !== undefined) return controller.enqueue(typeof next === 'string' ? Buffer.from(next) : next)
+        leave()
         await opened
         controller.close()
       },
     },
     { highWaterMark: 0 },
   )
-  return { body, open }
+  return { body, sent, open }
 }
 
 /** Until it holds; an offset that is asked for on the way may be told by an upload that others write. */

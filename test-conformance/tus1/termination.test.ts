@@ -1,6 +1,5 @@
 /** tus 1.0.0, Termination. */
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onEachGround } from '../support/grounds.js'
 import { held, MiB, tusClient } from '../support/tus.js'
 
@@ -46,9 +45,9 @@ onEachGround('tus 1.0.0: Termination', {}, ({ send, server }, rule) => {
     '[tus-terminate-frees tus-terminate-gone] DELETE stops who is writing, and nothing comes back after it',
     async () => {
       const url = await create({ 'Upload-Length': '10' })
-      const { body, open } = held(['01234'])
+      const { body, sent, open } = held(['01234'])
       const writing = patch(url, 0, body).catch(() => undefined)
-      await sleep(100)
+      await sent
       assert.equal((await remove(url)).status, 204)
       open()
       await writing

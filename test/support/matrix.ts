@@ -3,8 +3,10 @@
  * is fetch in manner and does not tell which it is.
  * @module
  */
+import { truncate } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { DiskStore } from '../../src/disk/index.js'
 import { fetchHandler } from '../../src/http/fetch.js'
 import { nodeHandler } from '../../src/http/node.js'
@@ -14,6 +16,8 @@ import type { Store } from '../../src/store/store.js'
 import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from './bucket.js'
 
 export interface Running {
+  /** Takes what is stored of an unfinished upload away, behind the server's back. */
+  lose(id: string): Promise<void>
   /** Where sockets can be opened; undefined where there are none. */
   readonly origin: string | undefined
   /** A path below the origin, or an absolute URL that an answer gave. */
@@ -34,6 +38,7 @@ export async function run(
   const front = await (adapter === 'node' ? overHttp(nodeHandler(holdfast)) : inProcess(fetchHandler(holdfast)))
   return {
     ...front,
+    lose: backend.lose,
     async close() {
       await holdfast.close({ timeout: 5_000 })
       await front.close()
@@ -44,6 +49,7 @@ export async function run(
 
 interface Backend {
   store: Store
+  lose(id: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -55,15 +61,18 @@ async function openS3(): Promise<Backend> {
     capabilities: KNOWN,
     preferredPartSize: 5 * 1024 * 1024,
   })
-  return { store, close: () => bucket.close() }
+  return { store, lose: bucket.abortMultiparts, close: () => bucket.close() }
 }
 
 async function openDisk(): Promise<Backend> {
   const folder = await temporaryFolder()
-  return { store: new DiskStore({ directory: folder.path }), close: folder.remove }
+  const store = new DiskStore({ directory: folder.path })
+  return { store, lose: (id) => truncate(join(folder.path, id)), close: folder.remove }
 }
 
-async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Running> {
+type Front = Omit<Running, 'lose'>
+
+async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Front> {
   const server = http.createServer(handler).on('checkContinue', handler).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -77,7 +86,7 @@ async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Runnin
   }
 }
 
-async function inProcess(handler: (request: Request) => Promise<Response>): Promise<Running> {
+async function inProcess(handler: (request: Request) => Promise<Response>): Promise<Front> {
   return {
     origin: undefined,
     send(target, init) {
