@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { someBytes } from '../../test/support/bucket.js'
 import { onEachGround, onEachVersion } from '../support/grounds.js'
-import { problem, rufhClient } from '../support/rufh.js'
+import { largeFor, problem, rufhClient } from '../support/rufh.js'
 import { MiB, pieces } from '../support/tus.js'
 
 const digestOf = (bytes: Uint8Array, name = 'sha-256'): string =>
@@ -12,7 +12,7 @@ const digestOf = (bytes: Uint8Array, name = 'sha-256'): string =>
 onEachGround('RUFH: digests', {}, ({ send }, rule) => {
   onEachVersion([6, 7, 8, 9], (version) => {
     const { post, create, append, head, offset, completeness } = rufhClient(send, version)
-    const bytes = someBytes(6 * MiB)
+    const bytes = someBytes(largeFor(version, 6 * MiB))
     const other = Buffer.from(bytes)
     other[3]! ^= 1
 

@@ -6,6 +6,7 @@ import { MiB, pieces } from '../support/tus.js'
 
 onEachGround('RUFH: older versions', { maxSize: 64 * MiB }, ({ send, server }, rule) => {
   const lasting = server({ disableTermination: true })
+  const small = server({ maxSize: 100 })
 
   onEachVersion([3, 4, 5, 6], (version) => {
     const { post, create, append, head, upload, cancel, content, offset, completeness } = rufhClient(send, version)
@@ -52,9 +53,10 @@ onEachGround('RUFH: older versions', { maxSize: 64 * MiB }, ({ send, server }, r
         assert.equal(answer.status, 409)
         assert.equal(offsetOf(answer), '5')
       }
-      const limited = await append(url, 5, false, pieces([Buffer.alloc(64 * MiB - 5), 'x']))
-      assert.equal(limited.status, 413)
-      assert.equal(offsetOf(limited), String(64 * MiB))
+      const limited = rufhClient(small.send, version)
+      const full = await limited.append(await limited.create('01234'), 5, false, pieces([Buffer.alloc(95), 'x']))
+      assert.equal(full.status, 413)
+      assert.equal(offsetOf(full), '100')
     })
 
     rule('[rufh-old-offset-failure-early] a request that cannot be read is 400 and tells no offset', async () => {
@@ -294,6 +296,7 @@ onEachGround('RUFH: older versions', { maxSize: 64 * MiB }, ({ send, server }, r
     const { post, create, append, completeness } = rufhClient(send, version)
 
     rule('[rufh-old-false] each answer to a request that did not complete the upload says so', async () => {
+      const limited = rufhClient(small.send, version)
       const url = await create('ab')
       const answers = [
         await post(false, 'ab'),
@@ -303,7 +306,7 @@ onEachGround('RUFH: older versions', { maxSize: 64 * MiB }, ({ send, server }, r
         await append(url, 3, true, 'x', { 'Upload-Offset': 'x' }),
         await append(url, 3, true, 'x', { 'Upload-Complete': 'x' }),
         await append(url, 3, true, 'x', { 'Upload-Length': '9' }),
-        await append(url, 3, true, pieces([Buffer.alloc(64 * MiB)])),
+        await limited.append(await limited.create('ab'), 2, true, pieces([Buffer.alloc(99)])),
       ]
       for (const answer of answers) assert.equal(completeness(answer), false, String(answer.status))
     })

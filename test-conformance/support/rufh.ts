@@ -8,6 +8,9 @@ import { bodyOf, type Content } from './tus.js'
 
 export const VERSIONS: readonly number[] = [3, 4, 5, 6, 7, 8, 9]
 export const NEWEST = 9
+/** What differs between versions has nothing to do with sizes: one of them is enough for large bodies. */
+export const largeFor = (version: number, size: number): number => (version === NEWEST ? size : 2_000)
+
 export const PARTIAL = 'application/partial-upload'
 export const PROBLEM = 'https://iana.org/assignments/http-problem-types#'
 

@@ -84,7 +84,7 @@ export function pieces(list: readonly (string | Uint8Array)[], { breaks = false 
         if (next !== undefined) return controller.enqueue(typeof next === 'string' ? Buffer.from(next) : next)
         if (!breaks) return controller.close()
         // What was sent has arrived by then.
-        await sleep(150)
+        await sleep(300)
         controller.error(new Error('the client goes away'))
       },
     },
@@ -106,7 +106,7 @@ export function held(list: readonly (string | Uint8Array)[]): {
   })
   const sent = new Promise<void>((resolve) => {
     leave = resolve
-  }).then(() => sleep(150))
+  }).then(() => sleep(200))
   const left = [...list]
   const body = new ReadableStream<Uint8Array>(
     {
