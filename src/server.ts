@@ -318,7 +318,7 @@ class Server {
       etag: info.etag,
       modifiedAt: info.completedAt,
       metadata: info.metadata,
-      described: reprDigestFields(info, context.wantReprDigest),
+      described: { ...codec.renderBeside?.(info, context), ...reprDigestFields(info, context.wantReprDigest) },
     })
     if (!plan.sendsContent) return { head: plan.head }
     return { head: plan.head, content: await outcome.read(plan.range) }

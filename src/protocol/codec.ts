@@ -4,6 +4,7 @@
  * @module
  */
 import type { UploadError } from '../errors.js'
+import type { UploadInfo } from '../store/info.js'
 import type { Command, Outcome, Report } from '../upload/command.js'
 import type { RequestHead, ResponseHead } from './message.js'
 
@@ -41,5 +42,7 @@ export interface Codec {
   render(outcome: Rendered, context: RenderContext): ResponseHead
   /** An interim answer; undefined for what the protocol does not tell. Absent where it has none. */
   renderReport?(report: Report, context: RenderContext): ResponseHead | undefined
+  /** What it tells beside the content of a finished upload. Absent where that is nothing. */
+  renderBeside?(info: UploadInfo, context: RenderContext): Record<string, string>
   renderFailure(error: UploadError, head: RequestHead, context: RenderContext): ResponseHead
 }

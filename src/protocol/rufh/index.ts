@@ -4,7 +4,7 @@
  */
 import type { Codec } from '../codec.js'
 import { parse } from './parse.js'
-import { render, renderFailure, renderReport } from './render.js'
+import { render, renderBeside, renderFailure, renderReport } from './render.js'
 import { NEWEST, VERSIONS, type Version } from './versions.js'
 
 export { BODY_TYPE, parseCompleteness } from './parse.js'
@@ -14,6 +14,7 @@ const codecOf = (version: Version): Codec => ({
   parse: (head, options) => parse(version, head, options),
   render: (outcome, context) => render(version, outcome, context),
   renderFailure: (error, head, context) => renderFailure(version, error, head, context),
+  renderBeside: (info, context) => renderBeside(version, info, context),
   renderReport: (report, context) => renderReport(version, report, context),
 })
 

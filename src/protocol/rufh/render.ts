@@ -41,6 +41,12 @@ export function render(version: Version, outcome: Rendered, context: RenderConte
   }
 }
 
+/** "A successful response to a HEAD or GET request against an upload resource MUST include …" (Offset Retrieval). */
+export const renderBeside = (version: Version, info: UploadInfo, context: RenderContext): FieldMap => ({
+  ...interop(version),
+  ...told(version, info, context),
+})
+
 /** 104 (Upload Resumption Supported): first where the upload is, then how far it came. */
 export function renderReport(version: Version, report: Report, context: RenderContext): ResponseHead | undefined {
   if (report.kind === 'created') {
@@ -91,8 +97,10 @@ export function renderFailure(
   context: RenderContext,
 ): ResponseHead {
   const { offset, retryAfter, allow, code } = error
+  // That all bytes are there and not the right ones is what has come of the upload, and not a refusal on the way.
+  const isResult = code === 'ERR_DIGEST_MISMATCH'
   const { status, text } = problemOf(error, head)
-  const fields: FieldMap = { ...common(version), ...completeness(version, false), 'Cache-Control': 'no-store' }
+  const fields: FieldMap = { ...common(version), ...completeness(version, isResult), 'Cache-Control': 'no-store' }
   if (offset !== undefined) fields['Upload-Offset'] = String(offset)
   if (retryAfter !== undefined) fields['Retry-After'] = String(Math.max(0, Math.ceil(retryAfter / 1000)))
   const allowed = status === 405 ? (allow ?? UPLOAD_METHODS.filter((method) => method !== head.method)) : undefined
