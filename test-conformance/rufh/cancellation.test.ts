@@ -5,7 +5,7 @@ import { onEachGround, onEachVersion } from '../support/grounds.js'
 import { appending, NEWEST, problem, rufhClient, VERSIONS } from '../support/rufh.js'
 import { held, MiB } from '../support/tus.js'
 
-onEachGround('RUFH: Cancellation, Concurrency, Security', { idleTimeout: 400 }, ({ send }, rule) => {
+onEachGround('RUFH: Cancellation, Concurrency, Security', { idleTimeout: 1_000 }, ({ send }, rule) => {
   onEachVersion(VERSIONS, (version) => {
     const { create, append, head, upload, cancel, content, completeness } = rufhClient(send, version)
     const isEnded = (status: number): boolean => [404, 410].includes(status)

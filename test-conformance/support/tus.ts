@@ -74,17 +74,19 @@ export async function refused(answer: Response | Promise<Response>, status: numb
   return response
 }
 
-/** A body in pieces without a known length, with a moment between them. `breaks`: the client goes away after the last. */
-export function pieces(list: readonly (string | Uint8Array)[], { breaks = false } = {}): ReadableStream<Uint8Array> {
+/**
+ * A body in pieces without a known length.
+ * @param breaksAfter milliseconds after the last piece, when the client goes away
+ */
+export function pieces(list: readonly (string | Uint8Array)[], breaksAfter?: number): ReadableStream<Uint8Array> {
   const left = [...list]
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const next = left.shift()
         if (next !== undefined) return controller.enqueue(typeof next === 'string' ? Buffer.from(next) : next)
-        if (!breaks) return controller.close()
-        // What was sent has arrived by then.
-        await sleep(300)
+        if (breaksAfter === undefined) return controller.close()
+        await sleep(breaksAfter)
         controller.error(new Error('the client goes away'))
       },
     },
@@ -106,7 +108,7 @@ export function held(list: readonly (string | Uint8Array)[]): {
   })
   const sent = new Promise<void>((resolve) => {
     leave = resolve
-  }).then(() => sleep(200))
+  }).then(() => sleep(300))
   const left = [...list]
   const body = new ReadableStream<Uint8Array>(
     {
@@ -129,6 +131,16 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     assert.ok(tries < 400, `${what} did not come about`)
     await sleep(10)
   }
+}
+
+/**
+ * For what takes an unknown time to arrive: what has not arrived when a connection breaks is lost with it, so a busy machine gets
+ * more time.
+ * @param attempt given milliseconds; whether all had arrived
+ */
+export async function patiently(attempt: (wait: number) => Promise<boolean>): Promise<void> {
+  for (const wait of [100, 500, 2_500]) if (await attempt(wait)) return
+  assert.fail('the bytes of a broken connection were not kept')
 }
 
 export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString('base64')

@@ -82,7 +82,7 @@ onEachGround('tus 1.0.0: Checksum', {}, ({ send }, rule) => {
   rule('[tus-checksum-verified] a body that was cut off is not taken for the whole one', async () => {
     const url = await create({ 'Upload-Length': '10' })
     const checksum = { 'Upload-Checksum': fieldOf('sha1', Buffer.from('0123456789')) }
-    await patch(url, 0, pieces(['01234'], { breaks: true }), checksum).catch(() => undefined)
+    await patch(url, 0, pieces(['01234'], 100), checksum).catch(() => undefined)
     assert.equal(await offset(url), '0')
   })
 

@@ -1,0 +1,54 @@
+/** Resumable Uploads for HTTP: how long an unfinished upload lives. */
+import assert from 'node:assert/strict'
+import { describe } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ServerOptions } from '../../src/server.js'
+import { onEachGround, onEachVersion } from '../support/grounds.js'
+import { limitsOf, problem, rufhClient } from '../support/rufh.js'
+
+/** Seconds. */
+const HOUR = 60 * 60
+/** Milliseconds; the field tells whole seconds. */
+const SHORT = 1_500
+
+const expiring = (expiresAfter: number): Partial<ServerOptions> => ({ expiresAfter }) as never
+
+onEachGround('RUFH: lifetime', expiring(HOUR * 1000), ({ send, server }, rule) => {
+  const short = server(expiring(SHORT))
+
+  // They mostly wait.
+  describe('at the same time', { concurrency: true }, () => {
+    onEachVersion([6, 7, 8, 9], (version) => {
+      const { post, append, head } = rufhClient(send, version)
+      const brief = rufhClient(short.send, version)
+      // Version 6 calls it so.
+      const key = version === 6 ? 'expires' : 'max-age'
+
+      rule('[rufh-limits-age] the seconds that are left are told, and the end does not come nearer', async () => {
+        const created = await post(false, 'ab')
+        const url = created.headers.get('Location')!
+        const ends: number[] = []
+        const look = (answer: Response): void => {
+          const left = limitsOf(answer)?.[key]
+          assert.ok(left !== undefined && left > HOUR - 60 && left <= HOUR, String(left))
+          ends.push(Date.now() + left * 1000)
+        }
+        look(created)
+        await sleep(1_100)
+        look(await head(url))
+        look(await append(url, 2, false, 'cd'))
+        await sleep(1_100)
+        look(await head(url))
+        // Seconds are whole, and answers take time.
+        for (const [index, end] of ends.entries()) assert.ok(end >= ends[0]! - 1_500, `answer ${index}`)
+      })
+
+      rule('[rufh-max-age] after that, whatever is asked of the upload is 410', async () => {
+        const url = await brief.create('ab')
+        await sleep(SHORT + 1_100)
+        assert.equal((await brief.head(url)).status, 410)
+        await problem(brief.append(url, 2, true, 'cd'), 410)
+      })
+    })
+  })
+})
