@@ -73,10 +73,10 @@ onEachGround('tus 1.0.0: Expiration', expiring(HOUR), ({ send, server }, rule) =
     })
 
     rule('[tus-expire-changes] bytes that are stored put it off', async () => {
-      const url = await short.create({ 'Upload-Length': '5' })
-      const first = Date.parse(expires(await short.head(url)) ?? '')
+      const url = await create({ 'Upload-Length': '5' })
+      const first = Date.parse(expires(await head(url)) ?? '')
       await sleep(1_100)
-      const later = Date.parse(expires(await short.patch(url, 0, 'ab')) ?? '')
+      const later = Date.parse(expires(await patch(url, 0, 'ab')) ?? '')
       assert.ok(later > first, `${later} is after ${first}`)
     })
   })
