@@ -93,6 +93,21 @@ onEachGround('RUFH: interim responses', { maxSize: 64 * MiB }, ({ send, server }
       },
     )
 
+    rule.raw(
+      '[rufh-create-104] a connection that had 104 takes the next request, and the one after it (raw socket)',
+      async (connect) => {
+        const client = connect()
+        for (const text of ['01234', '567']) {
+          client.begin('POST', '/files', { ...creating(version, true), ...lengthOf(text.length) })
+          const url = (await announced(client)).fields.location!
+          client.write(text)
+          assert.equal((await client.final()).status, 201)
+          client.begin('GET', url)
+          assert.equal((await client.final()).text, text)
+        }
+      },
+    )
+
     rule.raw('[rufh-100-omitted] a client that waits for 100 gets it beside 104 (raw socket)', async (connect) => {
       const client = connect()
       client.begin('POST', '/files', { ...creating(version, true), ...lengthOf(5), Expect: '100-continue' })

@@ -158,6 +158,10 @@ onEachGround('tus 1.0.0: Concatenation', {}, ({ send, server }, rule) => {
     )
   })
 
+  rule('[tus-concat-urls] a space before the first URL is no URL', async () => {
+    assert.equal(await text(await create({ 'Upload-Concat': `final; ${await partial('a')}` })), 'a')
+  })
+
   rule('[tus-concat-urls-spaces] a space ends a URL', async () => {
     const a = await partial('a')
     await refused(post({ 'Upload-Concat': `final;${a.slice(0, -4)} ${a.slice(-4)}` }), 400, 'ERR_INVALID_CONCAT')
