@@ -32,7 +32,8 @@ try {
 async function run() {
   const reporter = join(root, 'test-conformance', 'support', 'reporter.mjs')
   const reporters = [`--test-reporter=${reporter}`, `--test-reporter-destination=${file}`]
-  const flags = ['--test-reporter-destination=stdout', ...reporters, '--test-concurrency=2']
+  // They wait more than they work.
+  const flags = ['--test-reporter-destination=stdout', ...reporters, '--test-concurrency=3']
   const script = join(root, 'scripts', 'test.mjs')
   const child = spawn(process.execPath, [script, ...flags, 'test-conformance'], {
     cwd: root,
