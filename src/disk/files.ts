@@ -33,16 +33,28 @@ export function pathsOf(directory: string, id: string): Paths {
 const MAX_NAME_BYTES = 255 - '.lock'.length - 3 * (1 + 32) - '.tmp'.length
 
 /** A segment of an ID: none begins with a dot. On Windows, `:` opens a hidden stream and `*` is no name. */
-const SEGMENT =
-  process.platform === 'win32' ? /^[\w~+=@,!$()'-][\w.~+=@,!$()'-]*(?<!\.)$/ : /^[\w~+=@,:!$()'*-][\w.~+=@,:!$()'*-]*$/
+const SEGMENT = /^[\w~+=@,:!$()'*-][\w.~+=@,:!$()'*-]*$/
+const WINDOWS_SEGMENT = /^[\w~+=@,!$()'-][\w.~+=@,!$()'-]*(?<!\.)$/
 
 /** What is, or may look like, a file of another upload. */
 const RESERVED = /\.(info|lock|yield|tmp|finals)(\.|$)/i
 
+/** On Windows: devices, whatever their ending; and the short names that it gives to long ones. */
+const OF_WINDOWS = /^(con|prn|aux|nul|conin\$|conout\$|com\d|lpt\d)(\.|$)|~\d/i
+
 /** Whether an ID may become a path: segments of harmless characters joined by single slashes. */
-export function isUsableId(id: string): boolean {
+export function isUsableId(id: string, isWindows = process.platform === 'win32'): boolean {
   if (id.length > 1_024) return false
-  return id.split('/').every((name) => name.length <= MAX_NAME_BYTES && SEGMENT.test(name) && !RESERVED.test(name))
+  const segment = isWindows ? WINDOWS_SEGMENT : SEGMENT
+  return id
+    .split('/')
+    .every(
+      (name) =>
+        name.length <= MAX_NAME_BYTES &&
+        segment.test(name) &&
+        !RESERVED.test(name) &&
+        !(isWindows && OF_WINDOWS.test(name)),
+    )
 }
 
 /** The code of a failed system call, if it is one. */

@@ -26,7 +26,11 @@ export async function readRecord(paths: Paths, id: string): Promise<DiskRecord |
     throw asDiskFailure(error)
   }
   const found = decoded(text)
-  if (found.record.id !== id) throw corrupt('the record is of another upload')
+  if (found.record.id !== id) {
+    // A file system that does not tell capitals apart gives one upload many names; only its own is an ID.
+    if (found.record.id.toLowerCase() === id.toLowerCase()) return undefined
+    throw corrupt('the record is of another upload')
+  }
   return found.isForeign ? foreign(found, paths) : found.record
 }
 

@@ -167,7 +167,7 @@ export class DiskUpload implements UploadHandle {
   async finals(): Promise<string[]> {
     try {
       const text = await readFile(this.paths.finals, 'utf8')
-      return [...new Set(text.split('\n'))].filter(isUsableId)
+      return [...new Set(text.split('\n'))].filter((id) => isUsableId(id))
     } catch (error) {
       if (isMissing(error)) return []
       throw asDiskFailure(error)

@@ -36,9 +36,9 @@ type Look = (id: string) => Promise<UploadInfo | undefined>
  * @throws UploadError if the store cannot tell
  */
 export async function lookAt(ids: readonly string[], look: Look, now: number): Promise<Partials> {
-  const found = await lookUp(ids, look)
+  const found = await lookUp(ids, look, now)
   const infos = ids.flatMap((id) => found.get(id) ?? [])
-  const broken = ids.findIndex((id) => whatIsWrong(found.get(id), now) !== undefined)
+  const broken = ids.findIndex((id) => found.has(id) && whatIsWrong(found.get(id), now) !== undefined)
   const lengths = infos.flatMap(({ length }) => length ?? [])
   const isKnown = lengths.length === ids.length
   return {
@@ -61,17 +61,25 @@ function whatIsWrong(info: UploadInfo | undefined, now: number): string | undefi
   return info.state === 'failed' ? 'has ended and will never be complete' : undefined
 }
 
-async function lookUp(ids: readonly string[], look: Look): Promise<Map<string, UploadInfo | undefined>> {
+/**
+ * No further than to the first one that is wrong: a list of ten thousand that do not exist costs its sender one request, and
+ * must not cost as many of the store.
+ */
+async function lookUp(ids: readonly string[], look: Look, now: number): Promise<Map<string, UploadInfo | undefined>> {
   const found = new Map<string, UploadInfo | undefined>()
-  await each(ids, async (id) => void found.set(id, await look(id)))
+  await each(ids, async (id) => {
+    const info = await look(id)
+    found.set(id, info)
+    return whatIsWrong(info, now) === undefined
+  })
   return found
 }
 
-/** Several at a time, each once. */
-async function each(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
-  const left = [...new Set(ids)]
+/** Several at a time, each once, until one of them returns false. */
+async function each(ids: readonly string[], work: (id: string) => Promise<boolean>): Promise<void> {
+  const left = [...new Set(ids)].reverse()
   const next = async (): Promise<void> => {
-    for (let id = left.pop(); id !== undefined; id = left.pop()) await work(id)
+    for (let id = left.pop(); id !== undefined; id = left.pop()) if (!(await work(id))) left.length = 0
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, left.length) }, next))
 }
@@ -81,6 +89,7 @@ export async function noteAll(store: Store, partials: readonly string[], finalId
   await each(partials, async (id) => {
     const handle = await store.open(id)
     if (handle.info.state !== 'complete') await handle.noteFinal?.(finalId)
+    return true
   })
 }
 

@@ -87,6 +87,7 @@ export interface Front {
   mustNotTell(heard: string): void
   /** Throws if an upload of somebody else was touched, or anything was written where it may not be. */
   mustBeUntouched(): Promise<void>
+  names(): Promise<string[]>
   /** Lines of the log at level error. */
   errors: string[]
   close(): Promise<void>
@@ -132,6 +133,7 @@ export async function openFront(
     store,
     canary: finished,
     errors,
+    names: backend.names,
     mustNotTell(heard) {
       for (const known of [secret, unfinished, Buffer.from(secret).toString('base64').slice(0, 40)]) {
         assert.ok(!heard.includes(known), 'an upload of somebody else was told')

@@ -245,7 +245,7 @@ const CHUNKED = [
 const BODIES = ['', 'hello', 'hel', 'hello world', 'x'.repeat(100_000)]
 
 /** The lines that frame a body, and the body. */
-const body: Arbitrary<readonly [framing: string[], body: string]> = fc.oneof(
+const body: Arbitrary<readonly [framing: readonly string[], body: string]> = fc.oneof(
   fc.constant([[], ''] as const),
   fc.constantFrom(...BODIES).map((text) => [[`Content-Length: ${text.length}`], text] as const),
   fc
