@@ -203,9 +203,9 @@ class Sweep {
       case 'drive':
         return this.#complete(id)
       case 'expire':
-        return this.#alone(id, due, (handle) => end(handle).then(() => 'expired'))
+        return this.#alone(id, due, (handle) => this.#end(handle).then(() => 'expired'))
       case 'clear':
-        return this.#alone(id, due, (handle) => end(handle).then(() => undefined))
+        return this.#alone(id, due, (handle) => this.#end(handle).then(() => undefined))
       case 'remove':
         return this.#alone(id, due, (handle) => handle.terminate?.().then(() => 'removed'))
       case 'settle':
@@ -234,6 +234,15 @@ class Sweep {
     )
   }
 
+  async #end(handle: UploadHandle): Promise<void> {
+    await handle.fail(EXPIRED, { quietly: true })
+    if (!handle.info.leftovers) return
+    // Another node may have removed the rest meanwhile; else this is one more try.
+    const { info } = await this.#ground.store.open(handle.info.id)
+    if (!info.leftovers) return
+    throw new UploadError('ERR_STORE_UNAVAILABLE', { message: 'Not all of its bytes could be removed.' })
+  }
+
   async #complete(id: string): Promise<Count> {
     if (this.#ground.writers.has(id)) return 'busy'
     const { state } = await this.#ground.complete(id)
@@ -252,12 +261,6 @@ class Sweep {
     const { cause } = error as Error
     this.#ground.warn({ upload, error: String(error), cause: cause && String(cause) }, 'could not be swept')
   }
-}
-
-async function end(handle: UploadHandle): Promise<void> {
-  await handle.fail(EXPIRED, { quietly: true })
-  if (!handle.info.leftovers) return
-  throw new UploadError('ERR_STORE_UNAVAILABLE', { message: 'Not all of its bytes could be removed.' })
 }
 
 /** A failed upload is remembered apart: some day its record goes. */
