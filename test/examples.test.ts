@@ -145,6 +145,31 @@ test('each file of examples/ has a test here, and README.md shows examples/s3.ts
   assert.ok(readme.includes(`\`\`\`ts\n${await readFile(example('s3.ts'), 'utf8')}\`\`\``))
 })
 
+test('examples/verified-upload.ts checks what it sent; what was spoilt is sent anew', TIMEOUT, async () => {
+  const path = join(folder, 'verified.bin')
+  await writeFile(path, someBytes(9 * 1024 * 1024))
+  const bucket = await openBucket()
+  const node = await startNode(bucket)
+  let spoilt = 0
+  // What is stored in the end is not what came.
+  bucket.bucket.intercept = ({ operation, partNumber }) =>
+    operation === 'UploadPart' && partNumber === 1 && spoilt++ === 0 ? { action: 'corrupt' } : undefined
+  try {
+    const args = ['--import', 'tsx', example('verified-upload.ts'), path, node.url]
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let told = ''
+    child.stdout.on('data', (chunk) => {
+      told += chunk
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    assert.match(told, /uploaded to \S+, and checked/)
+    assert.equal((await bucket.keys()).filter((key) => key.endsWith('.info')).length, 2, 'the first upload has failed')
+  } finally {
+    await node.close()
+    await bucket.close()
+  }
+})
+
 test('examples/rufh-client.ts uploads over a connection that breaks, and goes on where it was', TIMEOUT, async () => {
   const bytes = someBytes(9 * 1024 * 1024)
   const path = join(folder, 'größe.bin')

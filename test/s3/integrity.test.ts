@@ -329,3 +329,14 @@ test('no checksums with the bytes, none of the whole', async (context) => {
   assert.equal((await bucket.object('a')).sha256, sha256(bytes))
   assert.equal(requests().CreateMultipartUpload, 1)
 })
+
+test('where there are no conditional writes, the only process removes what has failed, too', async (context) => {
+  const on = await stage(context, { conditions: 'ignored' })
+  const store = on.start({ capabilities: { ...KNOWN, conditionalWrites: 'none' } })
+  await store.ready({ exclusive: true })
+  const handle = await create(store, 'a', 45 * KiB)
+  await handle.append(0, bodyOf([someBytes(25 * KiB)]))
+  await handle.fail('It is not what it was said to be.')
+  assert.deepEqual(await on.bucket.keys(), ['a.info'])
+  assert.equal(await on.bucket.multiparts(), 0)
+})

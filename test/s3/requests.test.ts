@@ -67,6 +67,24 @@ describe('requests to S3, counted at S3', () => {
     assert.equal((await bucket.object(idOf(url))).sha256, sha256(small))
   })
 
+  test('a digest of the whole costs a small upload one record more, and an upload of parts nothing', async () => {
+    for (const [size, puts] of [
+      [small.length, 4],
+      [15 * MiB, 3],
+    ] as const) {
+      const bytes = someBytes(size)
+      const digest = `sha-256=:${Buffer.from(sha256(bytes), 'hex').toString('base64')}:`
+      const requests = await counted(async () => {
+        const created = await post(node, { 'Upload-Length': String(size), 'Repr-Digest': digest })
+        assert.equal((await patch(created.headers.get('Location')!, 0, bytes)).status, 204)
+      })
+      const { PutObject, ...rest } = requests
+      const parts = { CreateMultipartUpload: 1, UploadPart: 2, CompleteMultipartUpload: 1 }
+      assert.deepEqual(rest, size > MiB ? parts : {}, 'the content is not read back')
+      assert.ok(PutObject! >= puts && PutObject! <= puts + 2, `${PutObject} writes`)
+    }
+  })
+
   test('an empty upload takes 2', async () => {
     let url = ''
     const requests = await counted(async () => {
