@@ -112,7 +112,7 @@ function resultRow(name: ServerName): string[] {
     count('what goes wrong'),
     conditionalWrites === 'none' ? 'can serve, with a locker' : 'can serve',
     conditionalWrites === undefined ? 'not found out' : conditions[conditionalWrites],
-    `CRC32 ${row('CRC32 of the bytes')}; Content-MD5 ${row('Content-MD5 of the bytes')}`,
+    `CRC32 ${row('CRC32 of the bytes')}, of the whole: ${row('CRC32 of a whole upload')}; Content-MD5 ${row('Content-MD5 of the bytes')}`,
     `of 64 KiB ${row('Parts of 64 KiB')}; numbers to ${row('Number of parts')}`,
     date,
   ]
