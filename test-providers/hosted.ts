@@ -17,7 +17,7 @@ const PROBED = 'asks at start: conditions, quoting, checksums'
 const ALL: StandIn = {
   does: PROBED,
   quirks: [],
-  tests: ['a bucket that does as AWS does: eleven requests, and nothing stays'],
+  tests: ['a bucket that does as AWS does: fourteen requests, and nothing stays'],
 }
 const CEPH: StandIn = {
   does: `${PROBED}; sends the ETag as it was found to work; takes NoSuchKey for NoSuchUpload; names every part`,
@@ -74,7 +74,7 @@ export const HOSTED: Readonly<Record<string, StandIn>> = {
   tigris: {
     does: 'takes conditions as they are documented',
     quirks: [],
-    tests: ['a bucket that does as AWS does: eleven requests, and nothing stays'],
+    tests: ['a bucket that does as AWS does: fourteen requests, and nothing stays'],
   },
   coreweave: ALL,
   storj: ALL,

@@ -185,7 +185,7 @@ export const SERVERS = {
       binary: 'versitygw',
     },
     started: '`versitygw posix FOLDER`',
-    capabilities: { ...QUOTED, fullObjectChecksums: 'all' },
+    capabilities: { ...QUOTED, fullObjectChecksums: 'sent' },
     isLate: true,
     exceptions: [
       {

@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import { type Call, type Payload, type PutObject, payloadOf } from '../call/call.js'
+import { type Call, type PutObject, payloadOf } from '../call/call.js'
 import { isClear, means, S3Fault } from '../call/faults.js'
 import type { Capabilities } from './capabilities.js'
 import { askOfWhole } from './whole.js'
@@ -73,7 +73,7 @@ class Probe {
   readonly #options: ProbeOptions
   #etag = ''
   /** What the object holds. */
-  #content: Payload = payloadOf([], 0, 0)
+  #content: Uint8Array = new Uint8Array()
   #mayExist = false
   #wroteAt = 0
   #readIsDenied = false
@@ -242,7 +242,7 @@ class Probe {
       }
     })
     if (!outcome.fault && checksum !== 'wrong') this.#etag = outcome.etag
-    if (!outcome.fault) this.#content = payloadOf([bytes], bytes.length, crc32(bytes))
+    if (!outcome.fault) this.#content = bytes
     return outcome
   }
 

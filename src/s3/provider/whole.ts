@@ -1,9 +1,10 @@
 /**
- * Asks whether a completion refuses an object that has not the CRC32 that was said, and takes the right one: a multipart
- * upload of one part, a copy if the provider makes such. It is worth having, and never worth failing for.
+ * Asks whether a completion refuses an object that has not the CRC32 that was said, and takes the right one; and whether that
+ * also holds where a part is a copy. It is worth having, and never worth failing for.
  * @module
  */
-import type { Call, Payload, Stored } from '../call/call.js'
+import { crc32 } from 'node:zlib'
+import { type Call, type Payload, payloadOf, type Stored } from '../call/call.js'
 import { isClear, S3Fault } from '../call/faults.js'
 import type { Capabilities } from './capabilities.js'
 
@@ -16,58 +17,100 @@ export interface OfWhole {
   note?: string
 }
 
-const none = (why: string): OfWhole => ({ fullObjectChecksums: 'none', note: `${FULL_OBJECT} is ${why}` })
+interface Upload {
+  key: string
+  uploadId: string
+}
+
+/** The one part of an upload, and what it should hold. */
+type Part = Stored & { of: Payload }
 
 /**
  * @param ask answers clearly, or throws
  * @param key of an object, which is replaced
- * @param content what it holds
  */
-export async function askOfWhole(ask: Call, key: string, content: Payload): Promise<OfWhole> {
+export async function askOfWhole(ask: Call, key: string, bytes: Uint8Array): Promise<OfWhole> {
+  const sent = await reasonAgainst(() => complete(ask, key, (upload) => sendPart(ask, upload, bytes), true))
+  if (sent !== undefined) return { fullObjectChecksums: 'none', note: `${FULL_OBJECT} is ${sent}` }
+  const copied = await reasonAgainst(() => complete(ask, key, (upload) => copyPart(ask, upload, bytes), false))
+  return { fullObjectChecksums: copied === undefined ? 'all' : 'sent' }
+}
+
+/** It does not do what is asked for. */
+class Without extends Error {}
+
+async function reasonAgainst(work: () => Promise<void>): Promise<string | undefined> {
   try {
-    const input = { key, contentType: 'text/plain', metadata: {}, fullObject: true }
-    const { uploadId, fullObject } = await ask('createMultipartUpload', input)
-    return await completed(ask, { key, uploadId }, fullObject === true, content)
+    await work()
+    return undefined
   } catch (error) {
+    if (error instanceof Without) return error.message
     if (!(error instanceof S3Fault)) throw error
-    return none(`refused (${[error.status || '', error.code].filter(Boolean).join(' ')})`)
+    return `refused (${[error.status || '', error.code].filter(Boolean).join(' ')})`
   }
 }
 
-async function completed(
+/** @throws Without, or S3Fault, if the provider does not verify an object of this part */
+async function complete(
   ask: Call,
-  upload: { key: string; uploadId: string },
-  isTaken: boolean,
-  body: Payload,
-): Promise<OfWhole> {
+  key: string,
+  make: (upload: Upload) => Promise<Part>,
+  triesWrong: boolean,
+): Promise<void> {
+  const input = { key, contentType: 'text/plain', metadata: {}, fullObject: true }
+  const { uploadId, fullObject } = await ask('createMultipartUpload', input)
+  const upload = { key, uploadId }
   let isOpen = true
   try {
-    if (!isTaken || body.crc32 === undefined) return none('ignored')
-    const copied = await copiedPart(ask, upload)
-    const { etag } = copied ?? (await ask('uploadPart', { ...upload, partNumber: 1, body }))
-    const parts = [{ partNumber: 1, etag, crc32: body.crc32 }]
-    const complete = (crc32: number): Promise<Stored> =>
-      ask('completeMultipartUpload', { ...upload, parts, whole: { crc32: crc32 >>> 0, size: body.length } })
-    const refusal = await complete(body.crc32 ^ 1).then(() => undefined, refused)
-    isOpen = refusal !== undefined
-    if (!isOpen) return none('taken, but not verified')
-    await complete(body.crc32)
+    if (!fullObject) throw new Without('ignored')
+    const { etag, of } = await make(upload)
+    const parts = [{ partNumber: 1, etag, crc32: of.crc32 }]
+    const end = (crc: number): Promise<Stored> =>
+      ask('completeMultipartUpload', { ...upload, parts, whole: { crc32: crc >>> 0, size: of.length } })
+    if (triesWrong && !(await isRefused(end(of.crc32! ^ 1)))) {
+      isOpen = false
+      throw new Without('taken, but not verified')
+    }
+    await end(of.crc32!)
     isOpen = false
-    return { fullObjectChecksums: copied ? 'all' : 'sent' }
   } finally {
     if (isOpen) await ask('abortMultipartUpload', upload).catch(() => undefined)
   }
 }
 
-/** @returns undefined if it is refused */
-async function copiedPart(ask: Call, upload: { key: string; uploadId: string }): Promise<Stored | undefined> {
-  const input = { ...upload, partNumber: 1, source: upload.key, range: undefined, sourceEtag: undefined }
-  const copied = await ask('uploadPartCopy', input).catch((error) => void refused(error))
-  return copied?.etag === '' ? undefined : copied
+const payload = (bytes: Uint8Array): Payload => payloadOf([bytes], bytes.length, crc32(bytes))
+
+async function sendPart(ask: Call, upload: Upload, bytes: Uint8Array): Promise<Part> {
+  const body = payload(bytes)
+  return { ...(await ask('uploadPart', { ...upload, partNumber: 1, body })), of: body }
 }
 
-/** @throws `error` if it says nothing of the provider */
-function refused(error: unknown): S3Fault {
-  if (error instanceof S3Fault && isClear(error)) return error
-  throw error
+/**
+ * A range: VersityGW takes the checksum of all of the source for that of it. Where a source so small must be copied whole, the
+ * whole.
+ */
+async function copyPart(ask: Call, upload: Upload, bytes: Uint8Array): Promise<Part> {
+  const copy = async (length: number, range: string | undefined): Promise<Part> => {
+    const input = { ...upload, partNumber: 1, source: upload.key, range, sourceEtag: undefined }
+    const copied = await ask('uploadPartCopy', input)
+    if (copied.etag === '') throw new Without('not of copies')
+    return { ...copied, of: payload(bytes.subarray(0, length)) }
+  }
+  try {
+    return await copy(bytes.length - 1, `bytes=0-${bytes.length - 2}`)
+  } catch (error) {
+    if (!(error instanceof S3Fault && isClear(error))) throw error
+    return copy(bytes.length, undefined)
+  }
+}
+
+/** @throws what says nothing of the provider */
+async function isRefused(request: Promise<unknown>): Promise<boolean> {
+  try {
+    await request
+    return false
+  } catch (error) {
+    if (error instanceof S3Fault && isClear(error)) return true
+    throw error
+  }
 }

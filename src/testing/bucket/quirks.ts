@@ -24,9 +24,9 @@ export interface Quirks {
    * What becomes of the checksum of a whole multipart upload (`x-amz-checksum-type: FULL_OBJECT`). `refused`: 501 at
    * CreateMultipartUpload. `ignored`: nothing is kept of it (Ceph 16, rclone). `unverified`: it is answered, and never
    * compared (moto). `sent`: each part must then come with its checksum, so none can be copied, and Complete must name it
-   * (MinIO).
+   * (MinIO). `whole`: a part that is the copy of a range counts as if it were all of its source (VersityGW).
    */
-  objectChecksums?: 'refused' | 'ignored' | 'unverified' | 'sent'
+  objectChecksums?: 'refused' | 'ignored' | 'unverified' | 'sent' | 'whole'
   /** DeleteObjects without a Content-MD5 is refused (older MinIO, R2), or there is no DeleteObjects at all (Google). */
   deleteObjects?: 'md5-only' | 'absent'
   /** Milliseconds that must pass before a key is written again; sooner is 429 (R2, Google: 1,000). */
