@@ -1,12 +1,14 @@
 /**
- * Answers over node:http: to clients that still send, that read slowly, or that leave. Whatever happens, the connection
- * is either in step afterwards or closed.
+ * Answers over node:http and node:http2: to clients that still send, that read slowly, or that leave. Whatever happens, the
+ * connection is either in step afterwards or closed; of HTTP/2 that is the stream.
  * @module
  */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type ServerResponse, validateHeaderValue } from 'node:http'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ResponseHead } from '../protocol/message.js'
 import { announcedLength } from './body.js'
 import type { Content } from './exchange.js'
+import { breakOff, hasSentAll, type NodeRequest, type NodeResponse, streamOf } from './node-message.js'
 
 /** Bytes and milliseconds for which the rest of an unwanted body is read and thrown away. */
 const LINGER_BYTES = 4 * 1024 * 1024
@@ -15,45 +17,42 @@ const LINGER_TIME = 1_000
 /** Statuses whose answers never have content (RFC 9110, 6.4.1). */
 const EMPTY = new Set([204, 304])
 
-/**
- * Sends an interim response. node:http can do so for some statuses only, so it goes to the socket directly; on a
- * pipelined connection only in its turn, before which the response has no socket.
- */
-export function inform(request: IncomingMessage, response: ServerResponse, { status, fields }: ResponseHead): void {
-  const { socket } = response
-  if (response.headersSent || !socket?.writable || request.httpVersion !== '1.1') return
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
-  if (!lines.every((line) => /^[\t\x20-\x7e]*$/.test(line))) return
-  socket.write(`${[`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines].join('\r\n')}\r\n\r\n`)
-}
-
 /** @param invited whether the client sends its body unasked, or was asked to (Expect: 100-continue) */
 export async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: NodeRequest,
+  response: NodeResponse,
   head: ResponseHead,
   content: Content | undefined,
   invited: boolean,
 ): Promise<void> {
   // A head is handed out while its packet is still being read: a moment later a small body, or none, is there whole.
   await undefined
-  const isUnread = !request.complete
+  const isUnread = !hasSentAll(request)
+  const stream = streamOf(response)
   const isEmpty = request.method === 'HEAD' || EMPTY.has(head.status)
   try {
-    response.writeHead(head.status, fieldsOf(request, head, content, isUnread))
+    const fields = fieldsOf(request, head, content, isUnread)
+    // node:http looks by itself.
+    if (stream) for (const [name, value] of Object.entries(fields)) validateHeaderValue(name, value)
+    response.writeHead(head.status, fields)
     if (content && !isEmpty) await send(request, response, content, announcedLength(head.fields['Content-Length']))
     else if (content) release(content[Symbol.asyncIterator]())
-    else if (head.text && !isEmpty) response.write(head.text)
-    if (isUnread && invited) linger(request, response)
+    else if (head.text && !isEmpty) write(response, head.text)
+    if (stream) endStream(request, response, stream)
+    else if (isUnread && invited) linger(request, response)
     else end(request, response)
   } catch {
     if (content && !response.headersSent) release(content[Symbol.asyncIterator]())
-    response.destroy()
+    breakOff(response)
   }
 }
 
+/** Both kinds take text and bytes; their types agree on no overload. */
+const write = (response: NodeResponse, chunk: string | Uint8Array): boolean =>
+  (response as { write(chunk: string | Uint8Array): boolean }).write(chunk)
+
 function fieldsOf(
-  request: IncomingMessage,
+  request: NodeRequest,
   head: ResponseHead,
   content: Content | undefined,
   isUnread: boolean,
@@ -68,18 +67,29 @@ function fieldsOf(
   return fields
 }
 
-function end(request: IncomingMessage, response: ServerResponse): void {
+function end(request: NodeRequest, response: NodeResponse): void {
   response.end()
   // What was received and not wanted gives its memory back.
   request.resume()
 }
 
 /**
+ * A stream has no need to linger: "A server MAY request that the client abort transmission of a request without error by
+ * sending a RST_STREAM with an error code of NO_ERROR after sending a complete response" (RFC 9113, 8.1).
+ */
+function endStream(request: NodeRequest, response: NodeResponse, stream: ServerHttp2Stream): void {
+  stream.once('finish', () => {
+    if (!hasSentAll(request)) stream.close(constants.NGHTTP2_NO_ERROR)
+  })
+  end(request, response)
+}
+
+/**
  * Closing a connection on a client that still sends makes it see a reset instead of the answer (RFC 9112, 9.6): so the
  * answer goes out, and what comes is discarded for a while; past the bound the client is paused, so that it looks.
  */
-function linger(request: IncomingMessage, response: ServerResponse): void {
-  response.flushHeaders()
+function linger(request: NodeRequest, response: NodeResponse): void {
+  ;(response as ServerResponse).flushHeaders()
   let discarded = 0
   const done = (): void => {
     clearTimeout(timer)
@@ -101,8 +111,8 @@ function linger(request: IncomingMessage, response: ServerResponse): void {
  * @throws if the content breaks: its connection must then break too, so that nobody takes it for whole
  */
 async function send(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: NodeRequest,
+  response: NodeResponse,
   content: Content,
   length: number | undefined,
 ): Promise<void> {
@@ -118,7 +128,7 @@ async function send(
 }
 
 async function pump(
-  response: ServerResponse,
+  response: NodeResponse,
   iterator: AsyncIterator<Uint8Array>,
   length: number | undefined,
   connection: Connection,
@@ -129,7 +139,7 @@ async function pump(
     left -= step.value.length
     // Surplus bytes would be taken for the next answer.
     if (left < 0) throw new Error('the content is longer than its Content-Length')
-    if (!response.write(step.value)) await connection.drained()
+    if (!write(response, step.value)) await connection.drained()
   }
   if (left > 0 && length !== undefined) throw new Error('the content is shorter than its Content-Length')
 }
@@ -142,10 +152,14 @@ interface Connection {
   forget(): void
 }
 
-/** A response that waits for its turn on a pipelined connection does not hear of its end; the socket does. */
-function watch(request: IncomingMessage, response: ServerResponse): Connection {
-  const emitters = request.httpVersionMajor === 1 ? [response, request.socket] : [response]
-  let isClosed = emitters.some(({ destroyed }) => destroyed)
+/**
+ * A response that waits for its turn on a pipelined connection does not hear of its end; the socket does. A stream that was
+ * reset is closed only when somebody has read what came before; that it was aborted is told at once.
+ */
+function watch(request: NodeRequest, response: NodeResponse): Connection {
+  const stream = streamOf(request)
+  const emitters: readonly Emitter[] = stream ? [stream] : [response as Emitter, request.socket]
+  let isClosed = stream?.aborted === true || emitters.some(({ destroyed }) => destroyed)
   let wake = (): void => undefined
   let leave = (): void => undefined
   const closed = new Promise<void>((resolve) => {
@@ -158,17 +172,25 @@ function watch(request: IncomingMessage, response: ServerResponse): Connection {
     leave()
   }
   if (isClosed) onClose()
-  for (const emitter of emitters) emitter.on('close', onClose)
+  for (const emitter of emitters) for (const event of ENDS) emitter.on(event, onClose)
   response.on('drain', onDrain)
   return {
     isClosed: () => isClosed,
     closed,
     drained: () => (isClosed ? Promise.resolve() : new Promise((resolve) => (wake = resolve))),
     forget() {
-      for (const emitter of emitters) emitter.off('close', onClose)
+      for (const emitter of emitters) for (const event of ENDS) emitter.off(event, onClose)
       response.off('drain', onDrain)
     },
   }
+}
+
+const ENDS = ['close', 'aborted'] as const
+
+interface Emitter {
+  readonly destroyed: boolean
+  on(event: string, listener: () => void): unknown
+  off(event: string, listener: () => void): unknown
 }
 
 /** Tells content that no more of it is wanted. A no-op at its end. */
