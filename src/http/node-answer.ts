@@ -38,7 +38,7 @@ export async function answer(
     if (content && !isEmpty) await send(request, response, content, announcedLength(head.fields['Content-Length']))
     else if (content) release(content[Symbol.asyncIterator]())
     else if (head.text && !isEmpty) write(response, head.text)
-    if (stream) endStream(request, response, stream)
+    if (isUnread && stream) lingerOnStream(request, response, stream)
     else if (isUnread && invited) linger(request, response)
     else end(request, response)
   } catch {
@@ -74,35 +74,44 @@ function end(request: NodeRequest, response: NodeResponse): void {
 }
 
 /**
- * A stream has no need to linger: "A server MAY request that the client abort transmission of a request without error by
- * sending a RST_STREAM with an error code of NO_ERROR after sending a complete response" (RFC 9113, 8.1).
- */
-function endStream(request: NodeRequest, response: NodeResponse, stream: ServerHttp2Stream): void {
-  stream.once('finish', () => {
-    if (!hasSentAll(request)) stream.close(constants.NGHTTP2_NO_ERROR)
-  })
-  end(request, response)
-}
-
-/**
  * Closing a connection on a client that still sends makes it see a reset instead of the answer (RFC 9112, 9.6): so the
  * answer goes out, and what comes is discarded for a while; past the bound the client is paused, so that it looks.
  */
 function linger(request: NodeRequest, response: NodeResponse): void {
+  // Not yet its end, which would close the connection.
   ;(response as ServerResponse).flushHeaders()
+  discard(request, () => response.end())
+}
+
+/**
+ * "A server MAY request that the client abort transmission of a request without error by sending a RST_STREAM with an error
+ * code of NO_ERROR after sending a complete response" (RFC 9113, 8.1). A reset overtakes what node has not sent yet, the
+ * answer too: so this one waits as long as a connection would be kept.
+ */
+function lingerOnStream(request: NodeRequest, response: NodeResponse, stream: ServerHttp2Stream): void {
+  response.end()
+  discard(request, () => {
+    if (!hasSentAll(request)) stream.close(constants.NGHTTP2_NO_ERROR)
+  })
+}
+
+/** Reads and throws away what comes, up to the bounds. `done` is called once: at its end, or after a while. */
+function discard(request: NodeRequest, done: () => void): void {
   let discarded = 0
-  const done = (): void => {
+  const finish = (): void => {
     clearTimeout(timer)
-    response.end()
+    request.off('end', finish)
+    request.off('close', finish)
+    done()
   }
-  const timer = setTimeout(done, LINGER_TIME)
+  const timer = setTimeout(finish, LINGER_TIME)
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length
     if (discarded > LINGER_BYTES) request.pause()
   })
-  request.on('end', done)
-  request.on('close', done)
-  if (request.destroyed) done()
+  request.on('end', finish)
+  request.on('close', finish)
+  if (request.destroyed) finish()
   else request.resume()
 }
 

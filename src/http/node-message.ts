@@ -64,7 +64,8 @@ export const cameWhole = (request: NodeRequest): boolean => {
 export function hasSentAll(request: NodeRequest): boolean {
   const stream = streamOf(request)
   if (!stream) return request.complete
-  return request.readableEnded || stream.state.state !== constants.NGHTTP2_STREAM_STATE_OPEN
+  // Once the stream is closed on both sides it has no state.
+  return request.readableEnded || stream.state.remoteClose !== 0
 }
 
 /**

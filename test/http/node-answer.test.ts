@@ -286,53 +286,6 @@ describe('node:http, answers', () => {
     const port = await listen((exchange) => exchange.answer({ status: 200, fields: { 'X-A': 'a\r\nb' }, text: '' }))
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`))
   })
-
-  const ENCODED = { 'Upload-Offset': '5' }
-  test('an interim answer goes before the answer', async () => {
-    const port = await listen(async (exchange) => {
-      exchange.inform({ status: 104, fields: ENCODED })
-      await ok(exchange, 'done')
-      exchange.inform({ status: 104, fields: ENCODED })
-    })
-    const { socket, heard } = raw(port)
-    socket.write(GET)
-    await until(() => heard().includes('done'))
-    assert.match(heard(), /^HTTP\/1\.1 104 \r\nUpload-Offset: 5\r\n\r\nHTTP\/1\.1 200 /)
-    await sleep(20)
-    assert.equal(heard().match(/ 104 /g)?.length, 1)
-  })
-
-  test('no interim answer goes to HTTP/1.0, nor with a field that ends its line', async () => {
-    const port = await listen(async (exchange) => {
-      exchange.inform({ status: 104, fields: exchange.head.target === '/bad' ? { 'X-A': 'a\r\nb' } : ENCODED })
-      await ok(exchange, 'done')
-    })
-    for (const start of ['GET / HTTP/1.0', 'GET /bad HTTP/1.1']) {
-      const { socket, heard } = raw(port)
-      socket.write(`${start}\r\nHost: h\r\n\r\n`)
-      await until(() => heard().includes('done'))
-      assert.match(heard(), /^HTTP\/1\.1 200 /)
-    }
-  })
-
-  test('an interim answer never goes into the answer before it', async () => {
-    const port = await listen(async (exchange) => {
-      if (exchange.head.target === '/first') {
-        await exchange.answer(
-          { status: 200, fields: { 'Content-Length': '6' } },
-          once(Buffer.from('aaa'), 100, Buffer.from('bbb')),
-        )
-        return
-      }
-      await sleep(30)
-      exchange.inform({ status: 104, fields: ENCODED })
-      await ok(exchange, 'done')
-    })
-    const { socket, heard } = raw(port)
-    socket.write(`${GET.replace('/', '/first')}${GET}`)
-    await until(() => heard().includes('done'))
-    assert.match(heard(), /aaabbbHTTP/)
-  })
 })
 
 /** Chunks, and milliseconds between them. */

@@ -65,7 +65,7 @@ export function hear(stream: http2.ClientHttp2Stream): Heard & { readonly closed
     }
     stream.on('close', done)
     // Node 20 has no 'close' for a stream of which it could not send all.
-    stream.on('end', () => setTimeout(done, 50))
+    stream.on('aborted', () => setTimeout(done, 50))
   })
   return Object.assign(heard, { closed })
 }
