@@ -30,7 +30,7 @@ export async function dev(options: Options<'dev'>): Promise<void> {
   })
   const store = new S3Store({ bucket: BUCKET, service, provider: 'aws', logger: log })
   const holdfast = createServer({ store, basePath: BASE_PATH, logger: log })
-  const server = createHttpServer({ holdfast, basePath: BASE_PATH, page })
+  const { server } = createHttpServer({ holdfast, basePath: BASE_PATH, page })
   const port = await listenSomewhere(server, options)
   const after = async (): Promise<void> => {
     service.destroy()

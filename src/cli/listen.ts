@@ -3,21 +3,36 @@
  * an upload takes as long as it takes; Holdfast itself watches for those that stand still.
  * @module
  */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Serve } from '../http/exchange.js'
 import { nodeHandler } from '../http/node.js'
 import type { Holdfast } from '../server.js'
 import { PlainError } from './failure.js'
+import { alsoHttp2, type Http2Sessions } from './http2.js'
 import { refuseMalformed } from './refuse.js'
 
+type Handler = ReturnType<typeof nodeHandler>
+type Request = Parameters<Handler>[0]
+type Response = Parameters<Handler>[1]
+
 /** Answers a request, or says that it is not for it. */
-export type Page = (request: IncomingMessage, response: ServerResponse) => boolean
+export type Page = (request: Request, response: Response) => boolean
 
 export interface Routes {
   readonly holdfast: Pick<Holdfast, 'serve'>
   /** Path or absolute URL. */
   readonly basePath: string
   readonly page?: Page | undefined
+}
+
+/** How clients are served beyond HTTP/1.1 without TLS. */
+export interface Transport {
+  /** Certificate (with its chain) and key, as PEM: then HTTP/1.1 and HTTP/2 over TLS. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  /** HTTP/2 without TLS, beside HTTP/1.1. */
+  readonly h2c?: boolean | undefined
 }
 
 /** The path part of a base path, without a slash at the end; '' for the root. */
@@ -32,52 +47,54 @@ export interface Limits extends ServerOptions {
   readonly maxHeaderCount?: number
 }
 
-export function createHttpServer(routes: Routes, { maxHeaderCount = 1_000, ...limits }: Limits = {}): Server {
-  const server = createServer({
-    requestTimeout: 0,
-    headersTimeout: 60_000,
-    keepAliveTimeout: 75_000,
-    maxHeaderSize: 32 * 1024,
-    ...limits,
-  })
+const USUAL = {
+  requestTimeout: 0,
+  headersTimeout: 60_000,
+  keepAliveTimeout: 75_000,
+  maxHeaderSize: 32 * 1024,
+} as const
+
+/** @throws what node:tls does about a certificate */
+export function createHttpServer(
+  routes: Routes,
+  { maxHeaderCount = 1_000, tls, h2c = false, ...limits }: Limits & Transport = {},
+): { server: Server; http2: Http2Sessions | undefined } {
+  const options = { ...USUAL, ...limits }
+  const server = tls
+    ? createTlsServer({ ...options, ...tls, ALPNProtocols: ['h2', 'http/1.1'] })
+    : createServer(options)
   server.maxHeadersCount = 0
   const route = router(routes, maxHeaderCount)
   server.on('request', route)
   server.on('checkContinue', route)
   refuseMalformed(server)
-  return server
+  const heads = { maxHeaderSize: options.maxHeaderSize ?? USUAL.maxHeaderSize, maxHeaderCount }
+  const http2 = tls || h2c ? alsoHttp2(server, tls ? 'alpn' : 'first bytes', heads) : undefined
+  return { server, http2 }
 }
 
-function router(
-  { holdfast, basePath, page }: Routes,
-  maxHeaderCount: number,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  const uploads = nodeHandler(holdfast)
+function router({ holdfast, basePath, page }: Routes, maxHeaderCount: number): Handler {
   const base = pathOf(basePath)
+  const uploads = nodeHandler(holdfast)
+  const health = nodeHandler({ serve: telling(200, 'ok\n') })
+  const tooMany = nodeHandler({ serve: telling(431, `A request may have at most ${maxHeaderCount} header fields.\n`) })
+  const nothing = nodeHandler({ serve: telling(404, `There is nothing here. Uploads live under ${base}/\n`) })
   return (request, response) => {
-    if (request.rawHeaders.length > 2 * maxHeaderCount) {
-      return answer(request, response, 431, `A request may have at most ${maxHeaderCount} header fields.\n`)
-    }
+    if (request.rawHeaders.length > 2 * maxHeaderCount) return tooMany(request, response)
     const path = (request.url ?? '').split('?', 1)[0]!
-    if (path === '/healthz') return answer(request, response, 200, 'ok\n')
+    if (path === '/healthz') return health(request, response)
     if (page?.(request, response)) return
     if (path === base || path.startsWith(`${base}/`)) return uploads(request, response)
-    answer(request, response, 404, `There is nothing here. Uploads live under ${base}/\n`)
+    nothing(request, response)
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
-  // The rest of an unwanted body would be taken for the next request.
-  const isUnread = request.method !== 'GET' && request.method !== 'HEAD'
-  response.on('error', () => undefined)
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    'X-Content-Type-Options': 'nosniff',
-    ...(isUnread ? { Connection: 'close' } : {}),
-  })
-  response.end(request.method === 'HEAD' ? undefined : text)
-}
+const telling =
+  (status: number, text: string): Serve =>
+  (exchange) => {
+    const fields = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
+    return exchange.answer({ status, fields, text })
+  }
 
 /** Whether a failure to listen means that another process has the port. */
 export const isPortTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException)?.code === 'EADDRINUSE'
@@ -107,5 +124,5 @@ export async function listen(server: Server, host: string, port: number): Promis
 }
 
 /** http://127.0.0.1:1080 */
-export const originOf = (host: string, port: number): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+export const originOf = (host: string, port: number, scheme: 'http' | 'https' = 'http'): string =>
+  `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -39,6 +39,19 @@ const limits = {
   },
 } as const satisfies Rows
 
+const encryption = {
+  'tls-cert': {
+    type: 'string',
+    help: 'A file with the certificate and its chain, as PEM: HTTP/1.1 and HTTP/2 over TLS (docs/http2.md). Read again at SIGHUP.',
+  },
+  'tls-key': { type: 'string', help: 'The file with its private key, as PEM.' },
+  h2c: {
+    type: 'boolean',
+    default: 'false',
+    help: 'Speak HTTP/2 without TLS too, for proxies that do, on the same port.',
+  },
+} as const satisfies Rows
+
 const protocol = {
   'base-path': { type: 'string', default: '/files', help: 'Path (or absolute URL) under which uploads live.' },
   'behind-proxy': { type: 'boolean', default: 'false', help: 'Believe X-Forwarded-* and Forwarded.' },
@@ -321,6 +334,7 @@ export const COMMANDS = {
     groups: {
       Listening: listening,
       'Limits of requests': limits,
+      'TLS and HTTP/2': encryption,
       Protocol: protocol,
       Expiration: expiration,
       CORS: cors,

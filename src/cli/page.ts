@@ -38,7 +38,7 @@ export function createPage(endpoint: string): Page {
     if (!file || (request.method !== 'GET' && request.method !== 'HEAD')) return false
     response.on('error', () => undefined)
     response.writeHead(200, { ...headers, 'Content-Type': file.type, 'Content-Length': file.content.length })
-    response.end(request.method === 'HEAD' ? undefined : file.content)
+    response.end(request.method === 'HEAD' ? '' : file.content)
     return true
   }
 }

@@ -14,6 +14,7 @@ import { asUsage, openAll } from './open.js'
 import { createPage } from './page.js'
 import type { Options } from './read-options.js'
 import { stopOnSignals } from './stop.js'
+import { tlsOf } from './tls.js'
 
 type ServeOptions = Options<'serve'>
 
@@ -23,12 +24,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
   }
   const page = options.ui ? createPage(urlOf(options.basePath, '')) : undefined
+  const tls = tlsOf(options)
+  const pair = tls?.read()
   const { holdfast, close } = await openHoldfast(options, log)
-  const { basePath, maxHeaderSize, maxHeaderCount } = options
-  const server = createHttpServer({ holdfast, basePath, page }, { maxHeaderSize, maxHeaderCount })
+  const { basePath, maxHeaderSize, maxHeaderCount, h2c } = options
+  const { server, http2 } = createHttpServer(
+    { holdfast, basePath, page },
+    { maxHeaderSize, maxHeaderCount, tls: pair, h2c },
+  )
   const port = await listen(server, options.host, options.port)
-  stopOnSignals({ server, holdfast, log, timeout: options.shutdownTimeout, after: close })
-  const origin = originOf(options.host, port)
+  stopOnSignals({ server, http2, holdfast, log, timeout: options.shutdownTimeout, after: close })
+  tls?.readAgainOnSignal(server, log)
+  const origin = originOf(options.host, port, tls ? 'https' : 'http')
   console.log(`You can now upload files to: ${urlOf(options.basePath, origin)}`)
   if (page) console.log(`Or open ${origin}/ and drop a file`)
 }

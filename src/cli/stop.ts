@@ -4,12 +4,14 @@
  */
 import type { Server } from 'node:http'
 import type { Holdfast, Logger } from '../server.js'
+import type { Http2Sessions } from './http2.js'
 
 /** Milliseconds that answers have to reach their clients after everything was stored. */
 const FAREWELL = 500
 
 export interface Stoppable {
   readonly server: Server
+  readonly http2?: Http2Sessions | undefined
   readonly holdfast: Pick<Holdfast, 'close'>
   readonly log: Logger
   /** Milliseconds that requests may take to end. */
@@ -45,11 +47,13 @@ export function stopOnSignals(stoppable: Stoppable): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
-async function stop({ server, holdfast, timeout, after }: Stoppable): Promise<void> {
+async function stop({ server, http2, holdfast, timeout, after }: Stoppable): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  http2?.close()
   await holdfast.close({ timeout })
   server.closeIdleConnections()
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FAREWELL))])
   server.closeAllConnections()
+  http2?.destroy()
   await after?.()
 }

@@ -69,7 +69,7 @@ test('a server logs one line for each request, whatever its target and fields ha
   const lines: string[] = []
   const logger = createLog({ verbose: true, format: 'text', write: (line) => void lines.push(line) })
   const holdfast = createServer({ store: new DiskStore({ directory: folder.path }), logger })
-  const server = createHttpServer({ holdfast, basePath: '/files' })
+  const { server } = createHttpServer({ holdfast, basePath: '/files' })
   const port = await bind(server, '127.0.0.1', 0)
   context.after(async () => {
     server.closeAllConnections()

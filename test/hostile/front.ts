@@ -109,7 +109,7 @@ export async function openFront(
     error: (fields) => void errors.push(JSON.stringify(fields)),
   }
   const holdfast = createServer({ store, logger, ...TIMES, ...options })
-  const listener = createHttpServer({ holdfast, basePath: '/files' }, { ...LIMITS, ...limits })
+  const { server: listener } = createHttpServer({ holdfast, basePath: '/files' }, { ...LIMITS, ...limits })
   const port = await bind(listener, '127.0.0.1', 0)
   await holdfast.ready()
 
