@@ -263,13 +263,14 @@ class Server {
     const { head } = exchange
     const started = performance.now()
     const codec = codecFor(head, this.#protocols)
-    const context = this.#context(head)
+    const context = this.#context(exchange)
     let answer: { head: ResponseHead; content?: AsyncIterable<Uint8Array> }
     try {
       const command = codec.parse(head, {
         id: this.#location.idOf(head.target),
         maxMetadataSize: this.#maxMetadataSize,
         idOfUrl: (url) => this.#location.idOfUrl(url, head),
+        trailers: exchange.trailers,
       })
       const outcome = await this.#uploads.run(command, {
         takeBody: (limit) => exchange.body(limit, this.#idleTimeout, this.#minBodyRate),
@@ -294,11 +295,12 @@ class Server {
     }
   }
 
-  #context(head: RequestHead): RenderContext {
+  #context({ head, trailers }: Exchange): RenderContext {
     const maxSize = Number.isFinite(this.#maxSize) ? this.#maxSize : undefined
+    const extensions = trailers ? this.#extensions : this.#extensions.filter((name) => name !== 'checksum-trailer')
     return {
       locate: (id) => this.#location.locate(id, head),
-      extensions: this.#extensions,
+      extensions,
       maxSize,
       now: this.#now(),
       wantReprDigest: head.fields['want-repr-digest'],
@@ -333,9 +335,9 @@ class Server {
   }
 }
 
-/** What is advertised is what the store's handles can do. */
+/** What is advertised is what the store's handles can do, and the adapter. */
 function extensionsOf({ store, disableTermination, disableConcatenation }: ServerOptions): readonly string[] {
-  const extensions = ['creation', 'creation-with-upload', 'checksum', 'expiration']
+  const extensions = ['creation', 'creation-with-upload', 'checksum', 'checksum-trailer', 'expiration']
   if (store.abilities.declareLength) extensions.push('creation-defer-length')
   if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
   if (store.abilities.concat && disableConcatenation !== true) {

@@ -2,7 +2,7 @@
  * One request and its answer, whichever adapter carries them: node:http or fetch.
  * @module
  */
-import type { RequestHead, ResponseHead } from '../protocol/message.js'
+import type { Fields, RequestHead, ResponseHead } from '../protocol/message.js'
 import type { Body } from '../store/store.js'
 
 /** Content that follows a head: given in order, ended early if the client goes away. */
@@ -17,6 +17,8 @@ export interface Exchange {
    * @param minRate ends it so, too, if fewer bytes a second came, on the average of so many milliseconds; default 0
    */
   body(limit: number, idleTimeout: number, minRate?: number): Body
+  /** The fields that followed the body, once it has ended as 'end'. Absent where they cannot be seen. */
+  readonly trailers?: () => Fields
   /** Sends an interim (1xx) response where the connection can; otherwise does nothing. */
   inform(head: ResponseHead): void
   /**

@@ -17,6 +17,7 @@ import {
   type NodeRequest,
   type NodeResponse,
   streamOf,
+  trailersOf,
   wroteContinue,
 } from './node-message.js'
 
@@ -70,6 +71,7 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
       feed(request, queue)
       return queue
     },
+    trailers: () => trailersOf(request),
     inform: (head) => inform(request, response, head),
     async answer(head, content) {
       // What nobody read by now, nobody will.

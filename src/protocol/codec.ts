@@ -6,7 +6,7 @@
 import type { UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Command, Outcome, Report } from '../upload/command.js'
-import type { RequestHead, ResponseHead } from './message.js'
+import type { Fields, RequestHead, ResponseHead } from './message.js'
 
 export interface ParseOptions {
   /** The ID in the request's target; undefined for the collection, where uploads are created. */
@@ -18,6 +18,8 @@ export interface ParseOptions {
    * server's. Without it, no URL is.
    */
   idOfUrl?: ((url: string) => string | undefined) | undefined
+  /** Gives the fields that follow the body, once it came; absent where they cannot be seen. */
+  trailers?: (() => Fields) | undefined
 }
 
 export interface RenderContext {

@@ -6,24 +6,36 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import type { Body } from '../store/store.js'
-import type { Checksum } from './command.js'
+import type { Checksum, ChecksumAlgorithm, Create } from './command.js'
 
 interface Digest {
   update(chunk: Uint8Array): void
-  end(): Uint8Array
+  /** Of the bytes until now. */
+  value(): Uint8Array
 }
 
-function digestOf({ algorithm }: Checksum): Digest {
-  if (algorithm !== 'crc32') {
-    const hash = createHash(algorithm)
-    return { update: (chunk) => void hash.update(chunk), end: () => hash.digest() }
-  }
+const DIGESTS: Readonly<Record<ChecksumAlgorithm, () => Digest>> = {
+  sha1: () => hashOf('sha1'),
+  sha256: () => hashOf('sha256'),
+  sha512: () => hashOf('sha512'),
+  md5: () => hashOf('md5'),
+  crc32: crc32Of,
+}
+
+const ALL = Object.keys(DIGESTS) as readonly ChecksumAlgorithm[]
+
+function hashOf(algorithm: string): Digest {
+  const hash = createHash(algorithm)
+  return { update: (chunk) => void hash.update(chunk), value: () => hash.copy().digest() }
+}
+
+function crc32Of(): Digest {
   let sum = 0
   return {
     update: (chunk) => {
       sum = crc32(chunk, sum)
     },
-    end: () => {
+    value: () => {
       const bytes = Buffer.alloc(4)
       bytes.writeUInt32BE(sum)
       return bytes
@@ -31,13 +43,30 @@ function digestOf({ algorithm }: Checksum): Digest {
   }
 }
 
-/** @returns the body, and what throws ERR_CHECKSUM_MISMATCH once it was read unless it has the checksum */
-export function verified(body: Body, checksum: Checksum): { body: Body; verify: () => void } {
-  const digest = digestOf(checksum)
-  const verify = (): void => {
-    if (Buffer.compare(digest.end(), checksum.digest) !== 0) throw new UploadError('ERR_CHECKSUM_MISMATCH')
+type Checksums = Pick<Create, 'checksum' | 'laterChecksum'>
+
+/**
+ * @returns the body, and what throws ERR_CHECKSUM_MISMATCH once it was read unless it has all the checksums; without such
+ *   a thing, the body as it is
+ */
+export function verified(body: Body, { checksum, laterChecksum }: Checksums): { body: Body; verify?: () => void } {
+  if (!checksum && !laterChecksum) return { body }
+  // Which algorithm the later one has is told with it.
+  const algorithms = laterChecksum || !checksum ? ALL : [checksum.algorithm]
+  const digests = new Map(algorithms.map((algorithm) => [algorithm, DIGESTS[algorithm]()]))
+  const see = (chunk: Uint8Array): void => {
+    for (const digest of digests.values()) digest.update(chunk)
   }
-  return { body: tapped(body, digest.update), verify }
+  const mustHave = ({ algorithm, digest }: Checksum): void => {
+    const value = digests.get(algorithm)?.value()
+    if (!value || Buffer.compare(value, digest) !== 0) throw new UploadError('ERR_CHECKSUM_MISMATCH')
+  }
+  const verify = (): void => {
+    const later = laterChecksum?.()
+    if (checksum) mustHave(checksum)
+    if (later) mustHave(later)
+  }
+  return { body: tapped(body, see), verify }
 }
 
 /** The same body, whose chunks are seen on their way. */

@@ -33,6 +33,11 @@ export interface Create {
   bodyLength: number | undefined
   /** Nothing of the body counts unless it has this checksum. */
   checksum: Checksum | undefined
+  /**
+   * Gives a checksum that follows the body; asked when that came whole. It counts as the other does.
+   * @throws UploadError if it is missing or malformed
+   */
+  laterChecksum?: (() => Checksum | undefined) | undefined
   completes: Completion
   whenTooLong: 'keep' | 'fail'
   /** A partial upload, or the final one of some; its length is then theirs, and it takes no body. */
@@ -50,6 +55,8 @@ export interface Append {
   bodyLength: number | undefined
   /** Nothing of the body counts unless it has this checksum. */
   checksum: Checksum | undefined
+  /** As for Create. */
+  laterChecksum?: (() => Checksum | undefined) | undefined
   completes: Completion
   /** What an append of nothing, at its end, to an upload that is complete already is answered. */
   whenComplete: 'repeat' | 'refuse'

@@ -119,7 +119,8 @@ export class Uploads {
     admitCreate(command, maxSize)
     const deadline = this.#deadline
     const upload = { id: newId(), length, metadata, metadataField, ...present({ concat, digests, deadline }) }
-    const appends = command.withBody && (command.bodyLength !== 0 || command.checksum !== undefined)
+    const hasChecksum = command.checksum !== undefined || command.laterChecksum !== undefined
+    const appends = command.withBody && (command.bodyLength !== 0 || hasChecksum)
     const isWhole = length === 0 && command.completes !== 'no'
     if (!appends && !isWhole) {
       const handle = await store.create(upload)
@@ -273,8 +274,8 @@ export class Uploads {
     const taken = ground.takeBody(limit)
     writer.reads(taken)
     const followed = this.#digests.follow(handle.info, taken)
-    const { checksum, completes } = command
-    const { body, verify } = checksum ? verified(followed.body, checksum) : { body: followed.body }
+    const { completes } = command
+    const { body, verify } = verified(followed.body, command)
     const { beforeComplete } = followed
     const options = {
       completes,

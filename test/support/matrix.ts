@@ -1,17 +1,19 @@
 /**
- * The same questions to every way of running Holdfast: both stores, both adapters. A test asks through `send`, which
+ * The same questions to every way of running Holdfast: both stores, all adapters. A test asks through `send`, which
  * is fetch in manner and does not tell which it is.
  * @module
  */
 import { truncate } from 'node:fs/promises'
 import http from 'node:http'
+import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { DiskStore } from '../../src/disk/index.js'
 import { fetchHandler } from '../../src/http/fetch.js'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store } from '../../src/s3/index.js'
-import { createServer, type ServerOptions } from '../../src/server.js'
+import { createServer, type Holdfast, type ServerOptions } from '../../src/server.js'
 import type { Store } from '../../src/store/store.js'
 import { BUCKET, clientOf, KNOWN, openBucket, temporaryFolder } from './bucket.js'
 
@@ -26,7 +28,7 @@ export interface Running {
 }
 
 export const STORES = ['s3', 'disk'] as const
-export const ADAPTERS = ['node', 'fetch'] as const
+export const ADAPTERS = ['node', 'http2', 'fetch'] as const
 
 export async function run(
   store: (typeof STORES)[number],
@@ -35,7 +37,7 @@ export async function run(
 ): Promise<Running> {
   const backend = await (store === 's3' ? openS3() : openDisk())
   const holdfast = createServer({ store: backend.store, ...options })
-  const front = await (adapter === 'node' ? overHttp(nodeHandler(holdfast)) : inProcess(fetchHandler(holdfast)))
+  const front = await FRONTS[adapter](holdfast)
   return {
     ...front,
     lose: backend.lose,
@@ -45,6 +47,12 @@ export async function run(
       await backend.close()
     },
   }
+}
+
+const FRONTS: Record<(typeof ADAPTERS)[number], (holdfast: Holdfast) => Promise<Front>> = {
+  node: (holdfast) => overHttp(nodeHandler(holdfast)),
+  http2: (holdfast) => overHttp2(nodeHandler(holdfast)),
+  fetch: (holdfast) => inProcess(fetchHandler(holdfast)),
 }
 
 interface Backend {
@@ -84,6 +92,49 @@ async function overHttp(handler: ReturnType<typeof nodeHandler>): Promise<Front>
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+async function overHttp2(handler: ReturnType<typeof nodeHandler>): Promise<Front> {
+  const server = http2.createServer(handler).listen(0, '127.0.0.1')
+  await new Promise<void>((resolve) => server.once('listening', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const session = http2.connect(origin)
+  return {
+    origin,
+    send: (target, init) => sendOver(session, new URL(target, origin), init),
+    async close() {
+      session.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** As fetch does it, on a stream. */
+export function sendOver(session: http2.ClientHttp2Session, url: URL, init: RequestInit = {}): Promise<Response> {
+  const { method = 'GET', headers, body } = init
+  const fields: http2.OutgoingHttpHeaders = { ':method': method, ':path': url.pathname + url.search }
+  for (const [name, value] of Object.entries((headers ?? {}) as Record<string, string>)) fields[name] = value
+  if (body instanceof Uint8Array) fields['content-length'] = body.length
+  return new Promise((resolve, reject) => {
+    const stream = session.request(fields, { endStream: !body })
+    const chunks: Buffer[] = []
+    let head: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader = {}
+    stream.on('response', (told) => {
+      head = told
+    })
+    stream.on('data', (chunk) => chunks.push(chunk))
+    stream.on('error', reject)
+    stream.setTimeout(20_000, () => reject(new Error(`no answer to ${method} ${url}`)))
+    stream.on('close', () => reject(new Error(`${method} ${url} was closed with ${stream.rstCode}`)))
+    stream.on('end', () => {
+      const status = head[':status'] ?? 0
+      const named = Object.entries(head).filter(([name]) => !name.startsWith(':')) as [string, string][]
+      const isEmpty = status === 204 || status === 304 || method === 'HEAD'
+      resolve(new Response(isEmpty ? null : Buffer.concat(chunks), { status, headers: named }))
+    })
+    if (body instanceof ReadableStream) Readable.from(body as AsyncIterable<Uint8Array>).pipe(stream)
+    else if (body) stream.end(body)
+  })
 }
 
 async function inProcess(handler: (request: Request) => Promise<Response>): Promise<Front> {

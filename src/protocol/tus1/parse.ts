@@ -4,12 +4,12 @@
  * @module
  */
 import { UploadError } from '../../errors.js'
-import type { Append, Checksum, Command, Create } from '../../upload/command.js'
+import type { Append, Command, Create } from '../../upload/command.js'
 import type { ParseOptions } from '../codec.js'
-import { parseContentDigest, parseReprDigest } from '../digests.js'
+import { parseReprDigest } from '../digests.js'
 import { parseBodyLength, parseInteger } from '../fields.js'
 import type { Fields, RequestHead } from '../message.js'
-import { parseChecksum } from './checksum.js'
+import { parseChecksums } from './checksum.js'
 import { parseConcat } from './concat.js'
 import { parseMetadata } from './metadata.js'
 
@@ -32,7 +32,7 @@ export function parse(head: RequestHead, options: ParseOptions): Command {
   mustSpeak(method, fields)
   if (!(allow as readonly Method[]).includes(method)) throw new UploadError('ERR_METHOD_NOT_ALLOWED', { allow })
   if (id === undefined) return parseCreate(fields, options)
-  if (method === 'PATCH') return parseAppend(fields, id)
+  if (method === 'PATCH') return parseAppend(fields, id, options)
   if (method === 'DELETE') return { kind: 'cancel', id }
   return method === 'GET' ? { kind: 'read', id } : { kind: 'offset', id, completes: 'at-length' }
 }
@@ -59,7 +59,7 @@ function mustSpeak(method: Method, fields: Fields): void {
 }
 
 /** tus 1.0.0, Creation, Creation With Upload and Concatenation. */
-function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl }: ParseOptions): Create {
+function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl, trailers }: ParseOptions): Create {
   const concat = parseConcat(fields['upload-concat'], idOfUrl ?? (() => undefined))
   const isFinal = concat?.kind === 'final'
   if (isFinal) mustBeFinal(fields)
@@ -75,7 +75,7 @@ function parseCreate(fields: Fields, { maxMetadataSize, idOfUrl }: ParseOptions)
     metadataField: field === '' ? undefined : field,
     withBody,
     bodyLength: withBody ? parseBodyLength(fields) : undefined,
-    checksum: withBody ? parseBodyChecksum(fields) : undefined,
+    ...(withBody ? parseChecksums(fields, trailers) : { checksum: undefined }),
     completes: 'at-length',
     whenTooLong: 'keep',
     ...(concat ? { concat } : {}),
@@ -92,29 +92,24 @@ function mustBeFinal(fields: Fields): void {
 }
 
 /** tus 1.0.0, PATCH; and Creation for the Upload-Length of an upload that deferred it. */
-function parseAppend(fields: Fields, id: string): Append {
+function parseAppend(fields: Fields, id: string, { trailers }: ParseOptions): Append {
   if (!hasBodyType(fields)) throw new UploadError('ERR_INVALID_CONTENT_TYPE')
   const offset = parseInteger(fields['upload-offset'])
   if (offset === undefined) throw new UploadError('ERR_INVALID_OFFSET')
   const length = parseInteger(fields['upload-length'])
   if (length === undefined && fields['upload-length'] !== undefined) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
-  const checksum = parseBodyChecksum(fields)
   return {
     kind: 'append',
     id,
     offset,
     length,
     bodyLength: parseBodyLength(fields),
-    checksum,
+    ...parseChecksums(fields, trailers),
     completes: 'at-length',
     whenComplete: 'repeat',
     whenTooLong: 'keep',
   }
 }
-
-/** tus 1.0.0, Checksum; or RFC 9530's, which says the same of the body. */
-const parseBodyChecksum = (fields: Fields): Checksum | undefined =>
-  parseChecksum(fields['upload-checksum']) ?? parseContentDigest(fields['content-digest'])
 
 /** Upload-Length or Upload-Defer-Length, one of them. @returns undefined for a deferred length */
 function parseLength(fields: Fields): number | undefined {

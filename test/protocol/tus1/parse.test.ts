@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FailureCode } from '../../../src/errors.js'
 import { tus1 } from '../../../src/protocol/tus1/index.js'
-import type { Command } from '../../../src/upload/command.js'
+import type { Append, Command } from '../../../src/upload/command.js'
 import { headOf } from '../head.js'
 
 type Fields = Record<string, string>
@@ -245,6 +245,42 @@ const appends: Row[] = [
     'ERR_INVALID_CHECKSUM',
   ],
 ]
+
+test('a checksum that Trailer announces is read when the body came, and counts as the one before the body does', () => {
+  const digest = Buffer.from(SHA1, 'base64')
+  const later = (announced: string, trailers: Fields, before: Fields = {}) => {
+    const fields = { ...patch, trailer: announced, 'transfer-encoding': 'chunked', ...before }
+    const options = { id: 'x', maxMetadataSize: 100, trailers: () => trailers }
+    const { checksum, laterChecksum } = tus1.parse(headOf({ method: 'PATCH', fields }), options) as Append
+    return { checksum, laterChecksum }
+  }
+  const field = `sha1 ${SHA1}`
+  for (const announced of ['Upload-Checksum', 'upload-checksum', 'X-A , UPLOAD-CHECKSUM']) {
+    assert.deepEqual(later(announced, { 'upload-checksum': field }).laterChecksum?.(), { algorithm: 'sha1', digest })
+  }
+  assert.equal(later('X-Upload-Checksum', { 'upload-checksum': field }).laterChecksum, undefined)
+  const refused: [Fields, FailureCode][] = [
+    [{}, 'ERR_INVALID_CHECKSUM'],
+    [{ 'upload-checksum': 'sha1 x' }, 'ERR_INVALID_CHECKSUM'],
+    [{ 'upload-checksum': `${field}, ${field}` }, 'ERR_INVALID_CHECKSUM'],
+    [{ 'upload-checksum': `sha3 ${SHA1}` }, 'ERR_UNSUPPORTED_CHECKSUM_ALGORITHM'],
+  ]
+  for (const [trailers, code] of refused) {
+    assert.throws(() => later('Upload-Checksum', trailers).laterChecksum?.(), { code })
+  }
+  const both = later('Upload-Checksum', {}, { 'upload-checksum': field })
+  assert.deepEqual([both.checksum?.algorithm, both.laterChecksum?.()], ['sha1', undefined])
+})
+
+test('a checksum that would follow the body is refused where it cannot be seen, unless one comes before it', () => {
+  const fields = { ...patch, trailer: 'Upload-Checksum', 'transfer-encoding': 'chunked' }
+  const parse = (more: Fields) =>
+    tus1.parse(headOf({ method: 'PATCH', fields: { ...fields, ...more } }), { id: 'x', maxMetadataSize: 100 }) as Append
+  assert.throws(() => parse({}), { code: 'ERR_NOT_IMPLEMENTED' })
+  assert.equal(parse({ 'upload-checksum': `sha1 ${SHA1}` }).checksum?.algorithm, 'sha1')
+  const creation = { ...sized, ...fields, 'upload-checksum': '' }
+  assert.throws(() => tus1.parse(headOf({ method: 'POST', fields: creation }), { id: undefined, maxMetadataSize: 100 }))
+})
 
 const final = {
   kind: 'create',
