@@ -92,23 +92,27 @@ function lingerOnStream(request: NodeRequest, response: NodeResponse, stream: Se
   response.end()
   discard(request, () => {
     if (!hasSentAll(request)) stream.close(constants.NGHTTP2_NO_ERROR)
+    // As long as something waits to be read, node keeps the stream, and for it the connection.
+    request.resume()
   })
 }
 
 /** Reads and throws away what comes, up to the bounds. `done` is called once: at its end, or after a while. */
 function discard(request: NodeRequest, done: () => void): void {
   let discarded = 0
+  const count = (chunk: Buffer): void => {
+    discarded += chunk.length
+    if (discarded > LINGER_BYTES) request.pause()
+  }
   const finish = (): void => {
     clearTimeout(timer)
+    request.off('data', count)
     request.off('end', finish)
     request.off('close', finish)
     done()
   }
   const timer = setTimeout(finish, LINGER_TIME)
-  request.on('data', (chunk: Buffer) => {
-    discarded += chunk.length
-    if (discarded > LINGER_BYTES) request.pause()
-  })
+  request.on('data', count)
   request.on('end', finish)
   request.on('close', finish)
   if (request.destroyed) finish()

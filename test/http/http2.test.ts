@@ -230,8 +230,9 @@ describe('node:http2, answers', () => {
   afterEach(closeStreams)
 
   test('a client that sends 50 MB which nobody wants sees the answer, and its stream is closed with NO_ERROR', async () => {
-    const port = await listenHttp2((exchange) => exchange.answer({ status: 413, fields: {}, text: 'too large' }))
-    const session = connect(port)
+    const streams: http2.ServerHttp2Stream[] = []
+    const refuse = (exchange: Exchange) => exchange.answer({ status: 413, fields: {}, text: 'too large' })
+    const session = connect(await listenHttp2(refuse, {}, streams))
     const stream = session.request({ ':method': 'PATCH', ':path': '/x', 'content-length': 50 * MiB })
     const heard = hear(stream)
     for (let sent = 0; sent < 50 && !stream.closed; sent++) {
@@ -241,6 +242,7 @@ describe('node:http2, answers', () => {
     assert.deepEqual([heard.status, heard.text], [413, 'too large'])
     assert.deepEqual([stream.closed, heard.code, heard.error], [true, NGHTTP2_NO_ERROR, undefined])
     assert.equal((await ask(session, { ':method': 'GET' })).status, 413, 'the next stream is served')
+    await until(() => streams.every(({ destroyed }) => destroyed))
   })
 
   test('stop() ends a body at once whose stream hangs, and the client still gets its answer', async () => {

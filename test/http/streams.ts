@@ -11,10 +11,18 @@ export async function closeStreams(): Promise<void> {
   for (const close of closing.splice(0).reverse()) await close()
 }
 
-/** @returns the port */
-export async function listenHttp2(serve: Serve, options: http2.ServerOptions = {}): Promise<number> {
+/**
+ * @param seen gets the streams of the server
+ * @returns the port
+ */
+export async function listenHttp2(
+  serve: Serve,
+  options: http2.ServerOptions = {},
+  seen: http2.ServerHttp2Stream[] = [],
+): Promise<number> {
   const handler = nodeHandler({ serve })
   const server = http2.createServer(options, handler).on('checkContinue', handler).listen(0, '127.0.0.1')
+  server.on('stream', (stream) => void seen.push(stream))
   const sessions = new Set<http2.ServerHttp2Session>()
   server.on('session', (session) => sessions.add(session))
   await new Promise((resolve) => server.once('listening', () => resolve(undefined)))
