@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import http2 from 'node:http2'
+import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +11,8 @@ import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { makeCertificate } from './support/certificate.js'
+import { sendOver } from './support/matrix.js'
 import { BUCKET, openBucket, PATCH_TYPE, someBytes, startNode, TUS } from './support/stack.js'
 
 // The examples import 'holdfast' by its name, which is dist/: `npm test` builds it first.
@@ -73,6 +77,31 @@ async function start(
 test('examples/node-http.ts takes uploads into a folder and stops on SIGTERM', TIMEOUT, async () => {
   const { url, stop } = await start('node-http.ts', { UPLOADS: join(folder, 'node-http') })
   await uploadTwice(url, fetch, someBytes(200_000))
+  await stop()
+})
+
+test('examples/node-http2.ts takes uploads by HTTP/2 and HTTP/1.1 over TLS, and stops', TIMEOUT, async () => {
+  const { cert, key } = makeCertificate('an example')
+  const files = { TLS_CERT: join(folder, 'cert.pem'), TLS_KEY: join(folder, 'key.pem') }
+  await writeFile(files.TLS_CERT, cert)
+  await writeFile(files.TLS_KEY, key)
+  const { url, stop } = await start('node-http2.ts', { ...files, UPLOADS: join(folder, 'node-http2') })
+  const session = http2.connect(new URL(url).origin, { ca: cert })
+  const send: Fetch = async (request) => {
+    const { method, headers } = request
+    const body = new Uint8Array(await request.arrayBuffer())
+    const init = { method, headers: Object.fromEntries(headers), ...(body.length > 0 ? { body } : {}) }
+    return sendOver(session, new URL(request.url), init)
+  }
+  await uploadTwice(url, send, someBytes(200_000))
+  session.destroy()
+  const status = await new Promise((resolve, reject) => {
+    const asked = https.request(url, { method: 'OPTIONS', ca: cert, agent: false })
+    asked.on('response', (response) => resolve(response.resume().statusCode))
+    asked.on('error', reject)
+    asked.end()
+  })
+  assert.equal(status, 204)
   await stop()
 })
 

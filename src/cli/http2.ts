@@ -28,6 +28,9 @@ const STREAMS = 100
 const IDLE = 75_000
 const FIRST_BYTES = 60_000
 
+/** Megabytes (10 by default) of answers on their way to slow readers, beyond which node refuses what a connection asks for. */
+const SESSION_MEMORY = 100
+
 const SETTINGS: Settings = { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: STREAMS }
 
 /** What a request's head may have at most: bytes, and fields. */
@@ -50,7 +53,11 @@ export function alsoHttp2(
   { maxHeaderSize, maxHeaderCount }: Heads,
 ): Http2Sessions {
   const settings = { ...SETTINGS, maxHeaderListSize: maxHeaderSize }
-  const http2 = createServer({ settings, maxHeaderListPairs: maxHeaderCount })
+  const http2 = createServer({
+    settings,
+    maxHeaderListPairs: maxHeaderCount,
+    maxSessionMemory: SESSION_MEMORY,
+  })
   for (const event of ['request', 'checkContinue']) {
     http2.on(event, (request, response) => server.emit(event, request, response))
   }
