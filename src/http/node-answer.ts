@@ -14,6 +14,9 @@ import { breakOff, hasSentAll, type NodeRequest, type NodeResponse, streamOf } f
 const LINGER_BYTES = 4 * 1024 * 1024
 const LINGER_TIME = 1_000
 
+/** Milliseconds in which a client that reads content has to take some of it. Else it holds its connection to the store for ever. */
+export const STALL_TIME = 60_000
+
 /** Statuses whose answers never have content (RFC 9110, 6.4.1). */
 const EMPTY = new Set([204, 304])
 
@@ -190,7 +193,14 @@ function watch(request: NodeRequest, response: NodeResponse): Connection {
   return {
     isClosed: () => isClosed,
     closed,
-    drained: () => (isClosed ? Promise.resolve() : new Promise((resolve) => (wake = resolve))),
+    async drained() {
+      if (isClosed) return
+      const timer = setTimeout(() => response.destroy(), STALL_TIME)
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      clearTimeout(timer)
+    },
     forget() {
       for (const emitter of emitters) for (const event of ENDS) emitter.off(event, onClose)
       response.off('drain', onDrain)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Content } from '../../src/http/exchange.js'
+import { STALL_TIME } from '../../src/http/node-answer.js'
 import { closeAll, lengthOf, listen, ok, raw, request, until } from './sockets.js'
 
 const MiB = 1024 * 1024
@@ -39,6 +40,39 @@ describe('node:http, answers', () => {
     assert.equal(head.headers.get('content-length'), '100')
     const broken = await fetch(`http://127.0.0.1:${port}/`)
     await assert.rejects(broken.arrayBuffer())
+  })
+
+  test('content is no longer read for a client that takes nothing of it for a minute', async (context) => {
+    let [given, isReturned] = [0, false]
+    const port = await listen(async (exchange) => {
+      async function* content(): AsyncIterable<Uint8Array> {
+        try {
+          for (;;) {
+            given += MiB
+            yield Buffer.alloc(MiB)
+          }
+        } finally {
+          isReturned = true
+        }
+      }
+      await exchange.answer({ status: 200, fields: {} }, content())
+    })
+    context.mock.timers.enable({ apis: ['setTimeout'] })
+    const { socket, closed } = raw(port)
+    socket.pause()
+    socket.write(GET)
+    let before = -1
+    for (let turns = 0; turns < 2_000 || given !== before; turns++) {
+      before = given
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    context.mock.timers.tick(STALL_TIME - 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(!isReturned, 'it may take its time')
+    context.mock.timers.tick(1)
+    socket.resume()
+    await closed
+    assert.ok(isReturned)
   })
 
   test('content is no longer read when the client is gone', async () => {
