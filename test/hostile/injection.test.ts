@@ -90,12 +90,13 @@ describe('what clients write', () => {
   })
 
   test('metadata cannot take the marks by which an object is known', async () => {
-    const field = `holdfast-id ${base64('another')},holdfast-token ${base64('another')},Holdfast-Id ${base64('another')}`
+    const field = `holdfast-id ${base64('another')},holdfast-token ${base64('another')},Holdfast-Id ${base64('another')},holdfast-other ${base64('another')}`
     const created = await post(node, { 'Upload-Length': '0', 'Upload-Metadata': field })
     const id = created.headers.get('location')!.split('/').at(-1)!
     const { metadata } = await bucket.object(id)
     assert.equal(metadata['holdfast-id'], id)
     assert.notEqual(metadata['holdfast-token'], 'another')
+    assert.equal(metadata['holdfast-other'], undefined)
   })
 
   const LOCATION = /^(https?:\/\/[\w.-]+(:\d+)?)?\/files\/[0-9a-f]{32}$/
