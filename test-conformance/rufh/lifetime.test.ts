@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ServerOptions } from '../../src/server.js'
 import { onEachGround, onEachVersion } from '../support/grounds.js'
 import { limitsOf, problem, rufhClient } from '../support/rufh.js'
 
@@ -11,10 +10,8 @@ const HOUR = 60 * 60
 /** Milliseconds; the field tells whole seconds. */
 const SHORT = 1_500
 
-const expiring = (expiresAfter: number): Partial<ServerOptions> => ({ expiresAfter }) as never
-
-onEachGround('RUFH: lifetime', expiring(HOUR * 1000), ({ send, server }, rule) => {
-  const short = server(expiring(SHORT))
+onEachGround('RUFH: lifetime', { expiresAfter: HOUR * 1000 }, ({ send, server }, rule) => {
+  const short = server({ expiresAfter: SHORT })
 
   // They mostly wait.
   describe('at the same time', { concurrency: true }, () => {

@@ -8,14 +8,6 @@ const section = sections('tus')
 
 const WIRE = 'nothing of it is seen on the wire'
 
-/** Written, and waiting for the extension: the mark goes when it is there. */
-const pending = (extension: string, rules: Rule[]): Rule[] =>
-  rules.map((rule) =>
-    rule.notOurs || rule.id === 'tus-expire-stays'
-      ? rule
-      : { ...rule, broken: `pending: \`${extension}\` is not there yet` },
-  )
-
 const core: Rule[] = [
   ...section('Core Protocol', ['server', 'MUST', 'core', 'The core protocol is implemented: HEAD, PATCH and OPTIONS.']),
   ...section(
@@ -264,22 +256,19 @@ const creation: Rule[] = [
   ),
 ]
 
-const expiration: Rule[] = pending(
-  'expiration',
-  section(
-    'Expiration',
-    ['server', 'MAY', 'expire', 'Unfinished uploads may be removed once they are too old.'],
-    ['server', 'MUST', 'expire-listed', 'If so, Tus-Extension has `expiration`.'],
-    ['server', 'MAY', 'expire-stays', 'It is unfinished uploads that are removed: finished ones stay.'],
-    ['client', 'SHOULD', 'expire-heeded', 'Upload-Expires is looked at before an upload is resumed: HEAD tells it.'],
-    ['server', 'MUST', 'expire-patch', 'Each answer to a PATCH has Upload-Expires if the upload is going to expire.'],
-    ['server', 'MUST', 'expire-post', 'So has the answer to the creation if it is known then.'],
-    ['server', 'MAY', 'expire-changes', 'Its value may change: bytes that are stored put it off.'],
-    ['server', 'SHOULD', 'expire-missing', 'An upload that was removed is answered 404 or 410.'],
-    ['server', 'SHOULD', 'expire-410', 'It is 410 while the server knows that it expired.'],
-    ['client', 'SHOULD', 'expire-anew', 'A client that is told so starts anew.', { notOurs: WIRE }],
-    ['server', 'MUST', 'expire-date', 'Upload-Expires is an HTTP date.'],
-  ),
+const expiration: Rule[] = section(
+  'Expiration',
+  ['server', 'MAY', 'expire', 'Unfinished uploads may be removed once they are too old.'],
+  ['server', 'MUST', 'expire-listed', 'If so, Tus-Extension has `expiration`.'],
+  ['server', 'MAY', 'expire-stays', 'It is unfinished uploads that are removed: finished ones stay.'],
+  ['client', 'SHOULD', 'expire-heeded', 'Upload-Expires is looked at before an upload is resumed: HEAD tells it.'],
+  ['server', 'MUST', 'expire-patch', 'Each answer to a PATCH has Upload-Expires if the upload is going to expire.'],
+  ['server', 'MUST', 'expire-post', 'So has the answer to the creation if it is known then.'],
+  ['server', 'MAY', 'expire-changes', 'Its value may change: bytes that are stored put it off.'],
+  ['server', 'SHOULD', 'expire-missing', 'An upload that was removed is answered 404 or 410.'],
+  ['server', 'SHOULD', 'expire-410', 'It is 410 while the server knows that it expired.'],
+  ['client', 'SHOULD', 'expire-anew', 'A client that is told so starts anew.', { notOurs: WIRE }],
+  ['server', 'MUST', 'expire-date', 'Upload-Expires is an HTTP date.'],
 )
 
 const checksum: Rule[] = section(

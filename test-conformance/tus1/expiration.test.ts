@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ServerOptions } from '../../src/server.js'
 import { onEachGround } from '../support/grounds.js'
 import { BYTES, refused, tusClient } from '../support/tus.js'
 
@@ -10,11 +9,9 @@ const HOUR = 60 * 60 * 1000
 /** Milliseconds; the fields tell whole seconds. */
 const SHORT = 1_500
 
-const expiring = (expiresAfter: number): Partial<ServerOptions> => ({ expiresAfter }) as never
-
-onEachGround('tus 1.0.0: Expiration', expiring(HOUR), ({ send, server }, rule) => {
+onEachGround('tus 1.0.0: Expiration', { expiresAfter: HOUR }, ({ send, server }, rule) => {
   const { post, patch, head, create, extensions } = tusClient(send)
-  const short = tusClient(server(expiring(SHORT)).send)
+  const short = tusClient(server({ expiresAfter: SHORT }).send)
   const expires = ({ headers }: Response): string | null => headers.get('Upload-Expires')
   const inAnHour = (field: string | null): boolean => Math.abs(Date.parse(field ?? '') - Date.now() - HOUR) < 60_000
 
