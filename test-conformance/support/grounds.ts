@@ -5,8 +5,9 @@
  */
 import { after, before, describe, test } from 'node:test'
 import type { ServerOptions } from '../../src/server.js'
-import { ADAPTERS, type Running, run, STORES } from '../../test/support/matrix.js'
+import { type Running, run, STORES } from '../../test/support/matrix.js'
 import { RULES } from '../rules/index.js'
+import { ADAPTERS } from './grounds-list.js'
 import { idsOf } from './names.js'
 import { RawClient } from './raw.js'
 import { interop } from './review.js'
