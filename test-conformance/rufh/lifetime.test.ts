@@ -15,6 +15,19 @@ onEachGround('RUFH: lifetime', { expiresAfter: HOUR * 1000 }, ({ send, server },
 
   // They mostly wait.
   describe('at the same time', { concurrency: true }, () => {
+    onEachVersion([3, 4, 5, 6], (version) => {
+      const { create, append, head, cancel } = rufhClient(short.send, version)
+
+      rule('[rufh-old-ended-404] what has expired is 410, with the reason', async () => {
+        const url = await create('ab')
+        await sleep(SHORT + 1_100)
+        assert.equal((await head(url)).status, 410)
+        const { detail } = await problem(append(url, 2, true, 'cd'), 410)
+        assert.match(String(detail), /expired/i)
+        assert.equal((await cancel(url)).status, 204)
+      })
+    })
+
     onEachVersion([6, 7, 8, 9], (version) => {
       const { post, append, head } = rufhClient(send, version)
       const brief = rufhClient(short.send, version)

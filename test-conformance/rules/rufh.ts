@@ -469,7 +469,17 @@ const older: Rule[] = [
         versions: [3, 4],
       },
     ],
-    ['server', 'MUST', 'old-head-404', 'HEAD of what is not active is 404.', V3_6],
+    ['server', 'MUST', 'old-head-404', 'HEAD of what is not there, or not any more, is 404.', V3_6],
+    [
+      'server',
+      'MUST',
+      'old-ended-404',
+      'So is what has expired or failed.',
+      {
+        ...V3_6,
+        decision: 'as long as that is known, it is 410 with the reason; newer versions leave the status open',
+      },
+    ],
     [
       'server',
       'MUST NOT',
@@ -501,7 +511,7 @@ const older: Rule[] = [
       'An append that is not the last says so: in version 3 by Upload-Incomplete, whose absence means the last.',
       { versions: [3] },
     ],
-    ['server', 'MUST', 'old-append-404', 'PATCH of what is not active is 404.', V3_6],
+    ['server', 'MUST', 'old-append-404', 'PATCH of it is 404.', V3_6],
     [
       'server',
       'MUST',
@@ -557,7 +567,7 @@ const older: Rule[] = [
           'newer versions have dropped this, and Apple’s clients send the fields of the creation again: it is answered',
       },
     ],
-    ['server', 'MUST', 'old-cancel-404', 'DELETE of what is not active is 404.', V3_6],
+    ['server', 'MUST', 'old-cancel-404', 'DELETE of it is 404.', V3_6],
     ['server', 'MUST', 'old-cancel-405', 'DELETE where it is not supported is 405.', V3_6],
   ),
   ...section(
