@@ -298,11 +298,15 @@ class Server {
   #context({ head, trailers }: Exchange): RenderContext {
     const maxSize = Number.isFinite(this.#maxSize) ? this.#maxSize : undefined
     const extensions = trailers ? this.#extensions : this.#extensions.filter((name) => name !== 'checksum-trailer')
+    const now = this.#now
     return {
       locate: (id) => this.#location.locate(id, head),
       extensions,
       maxSize,
-      now: this.#now(),
+      // "Counted from the generation of the response", which may come long after the request.
+      get now() {
+        return now()
+      },
       wantReprDigest: head.fields['want-repr-digest'],
     }
   }

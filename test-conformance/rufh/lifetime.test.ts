@@ -4,6 +4,7 @@ import { describe } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onEachGround, onEachVersion } from '../support/grounds.js'
 import { limitsOf, problem, rufhClient } from '../support/rufh.js'
+import { held } from '../support/tus.js'
 
 /** Seconds. */
 const HOUR = 60 * 60
@@ -46,7 +47,13 @@ onEachGround('RUFH: lifetime', { expiresAfter: HOUR * 1000 }, ({ send, server },
         look(created)
         await sleep(1_100)
         look(await head(url))
-        look(await append(url, 2, false, 'cd'))
+        // Counted from the answer, not from when a request began that took its time.
+        const { body, sent, open } = held(['c', 'd'])
+        const slow = append(url, 2, false, body)
+        await sent
+        await sleep(1_000)
+        open()
+        look(await slow)
         await sleep(1_100)
         look(await head(url))
         // Seconds are whole, and answers take time.
