@@ -160,6 +160,11 @@ const s3 = {
     choices: ['quoted', 'unquoted', 'none'],
     help: 'How If-Match works there, as `holdfast doctor` tells it. Default: found out at start.',
   },
+  's3-full-object-checksums': {
+    type: 'string',
+    choices: ['all', 'sent', 'none'],
+    help: 'Which multipart uploads S3 verifies as a whole (docs/integrity.md); sent: unless parts are copied. Default: found out.',
+  },
   's3-region': { type: 'string', help: 'The region. Default: what the AWS SDK finds, such as AWS_REGION.' },
   's3-path-style': {
     type: 'boolean',

@@ -61,7 +61,10 @@ export function openS3(
     logger,
     bucket: options.s3Bucket ?? '',
     provider: options.s3Provider,
-    capabilities: options.s3ConditionalWrites && { conditionalWrites: options.s3ConditionalWrites },
+    capabilities: {
+      ...(options.s3ConditionalWrites ? { conditionalWrites: options.s3ConditionalWrites } : {}),
+      ...(options.s3FullObjectChecksums ? { fullObjectChecksums: options.s3FullObjectChecksums } : {}),
+    },
     objectPrefix: options.s3ObjectPrefix,
     metadataObjectPrefix: options.s3MetadataObjectPrefix,
     preferredPartSize: options.s3PartSize,
