@@ -59,6 +59,20 @@ describe('mutual exclusion', () => {
     assert.ok(lease.mayWrite())
   })
 
+  test('a lock that is wanted quietly is refused at once, and its holder is never asked, not even at its next renewal', async (context) => {
+    const id = newId()
+    let asked = 0
+    const lease = await lockerOf(context).acquire(id, { ...quiet, onReleaseRequested: () => void asked++ })
+    const started = performance.now()
+    const wanting = lockerOf(context).acquire(id, { ...patient, quietly: true })
+    await assert.rejects(wanting, code('ERR_UPLOAD_LOCKED'))
+    assert.ok(performance.now() - started < 1_000)
+    await sleep(TTL)
+    assert.equal(asked, 0)
+    await lease.release()
+    await (await lockerOf(context).acquire(id, { ...quiet, quietly: true })).release()
+  })
+
   test('other uploads, and other prefixes, have other locks', async (context) => {
     const id = newId()
     await lockerOf(context).acquire(id, quiet)
