@@ -182,3 +182,19 @@ test('docs/invariants.md names tests that exist', () => {
     )
   }
 })
+
+test('docs/security.md names tests that exist', () => {
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => read(`test/${name}`))
+  const rows = rowsOf(read('docs/security.md')).filter(([, , tests]) => tests?.startsWith('"'))
+  assert.ok(rows.length > 15)
+  for (const [threat, , tests] of rows) {
+    for (const [, name] of tests!.matchAll(/"([^"]+)"/g)) {
+      assert.ok(
+        all.some((text) => text.includes(name!)),
+        `${threat}: there is no test "${name}"`,
+      )
+    }
+  }
+})
