@@ -58,7 +58,7 @@ export function alsoHttp2(
     maxHeaderListPairs: maxHeaderCount,
     maxSessionMemory: SESSION_MEMORY,
   })
-  for (const event of ['request', 'checkContinue']) {
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
     http2.on(event, (request, response) => server.emit(event, request, response))
   }
   const sessions = sessionsOf(http2)

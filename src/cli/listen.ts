@@ -67,6 +67,8 @@ export function createHttpServer(
   const route = router(routes, maxHeaderCount)
   server.on('request', route)
   server.on('checkContinue', route)
+  // node's own answer would read the body of such a request for as long as it lasts.
+  server.on('checkExpectation', nodeHandler({ serve: telling(417, 'The only expectation is 100-continue.\n') }))
   refuseMalformed(server)
   const heads = { maxHeaderSize: options.maxHeaderSize ?? USUAL.maxHeaderSize, maxHeaderCount }
   const http2 = tls || h2c ? alsoHttp2(server, tls ? 'alpn' : 'first bytes', heads) : undefined

@@ -195,7 +195,7 @@ function watch(request: NodeRequest, response: NodeResponse): Connection {
     closed,
     async drained() {
       if (isClosed) return
-      const timer = setTimeout(() => response.destroy(), STALL_TIME)
+      const timer = setTimeout(() => breakOff(response), STALL_TIME)
       await new Promise<void>((resolve) => {
         wake = resolve
       })

@@ -104,6 +104,20 @@ for (const [rule, sent, statuses] of refused) {
   })
 }
 
+test('a body that is not wanted holds its connection for a moment only, whatever it was sent with', async () => {
+  const port = await listen((exchange) => ok(exchange, 'done'))
+  for (const lines of ['Expect: something\r\n', 'X: y\r\n']) {
+    for (const target of ['/files/a', '/healthz', '/nothing']) {
+      const { socket, closed } = raw(port)
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: h\r\n${lines}Content-Length: 1000000\r\n\r\nx`)
+      const sending = setInterval(() => socket.write('x'), 50)
+      const late = sleep(5_000, 'late', { ref: false })
+      assert.notEqual(await Promise.race([closed, late]), 'late', `${target} ${lines}`)
+      clearInterval(sending)
+    }
+  }
+})
+
 test('a client that goes on sending behind its refused head is not reset before it can have heard why', async () => {
   const port = await listen((exchange) => ok(exchange, 'done'))
   const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true })

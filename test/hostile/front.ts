@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import type { ServerOptions as HttpOptions } from 'node:http'
 import { join } from 'node:path'
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { bind, createHttpServer } from '../../src/cli/listen.js'
@@ -96,7 +95,7 @@ export interface Front {
 export async function openFront(
   name: keyof typeof BACKENDS,
   options: Partial<ServerOptions> = {},
-  limits: HttpOptions = {},
+  limits: Parameters<typeof createHttpServer>[1] = {},
 ): Promise<Front> {
   const backend = await BACKENDS[name]()
   const { store } = backend
@@ -109,7 +108,7 @@ export async function openFront(
     error: (fields) => void errors.push(JSON.stringify(fields)),
   }
   const holdfast = createServer({ store, logger, ...TIMES, ...options })
-  const { server: listener } = createHttpServer({ holdfast, basePath: '/files' }, { ...LIMITS, ...limits })
+  const { server: listener, http2 } = createHttpServer({ holdfast, basePath: '/files' }, { ...LIMITS, ...limits })
   const port = await bind(listener, '127.0.0.1', 0)
   await holdfast.ready()
 
@@ -153,6 +152,7 @@ export async function openFront(
     },
     async close() {
       await holdfast.close({ timeout: 5_000 })
+      http2?.destroy()
       listener.closeAllConnections()
       await new Promise((resolve) => listener.close(resolve))
       await backend.close()

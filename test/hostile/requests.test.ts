@@ -86,7 +86,7 @@ for (const name of Object.keys(BACKENDS) as (keyof typeof BACKENDS)[]) {
           }),
         )
       }),
-      parameters(60) as fc.Parameters<[unknown]>,
+      parameters(60),
     )
     await front.mustBeUntouched()
     context.diagnostic(`${name}: ${answered} requests`)
