@@ -240,7 +240,8 @@ export class Uploads {
     return this.#writers.exclusively(command.id, yieldTimeout, async (writer) => {
       const { handle, room } = await this.#openAt(command, writer)
       const wasComplete = handle.info.state === 'complete'
-      if (!wasComplete) {
+      if (wasComplete) await takeNothing(handle.info, writer, command, ground)
+      else {
         if (command.length !== undefined && handle.info.length === undefined) await declare(handle, command.length)
         await this.#store(handle, writer, Math.min(room, maxSize), command, ground)
       }
@@ -365,4 +366,17 @@ export class Uploads {
 async function declare(handle: UploadHandle, length: number): Promise<void> {
   if (!handle.declareLength) throw new UploadError('ERR_NOT_IMPLEMENTED')
   await handle.declareLength(length)
+}
+
+/**
+ * Reads a body of no announced length for an upload that has all its bytes. Only then does a client that waits to be
+ * invited (Expect) learn that its empty body is welcome: an answer instead of 100 is a refusal to many of them.
+ */
+async function takeNothing(info: UploadInfo, writer: Writer, command: Append, ground: Ground): Promise<void> {
+  if (command.bodyLength !== undefined) return
+  const body = ground.takeBody(0)
+  writer.reads(body)
+  for await (const _ of body);
+  const failure = complaint(body, info, command.completes, writer.stopped)
+  if (failure) throw failure
 }

@@ -79,6 +79,29 @@ test('a client that asks before it sends is told 100, or the refusal', async (co
   assert.deepEqual(await ask(0), { continued: true, status: 204 })
 })
 
+// tus-java-client sends such a PATCH at the end of an empty file, and of one of exactly 10, 20, … MiB.
+test('a complete upload invites a body of no announced length, and takes an empty one alone', async (context) => {
+  const server = await startServer(context, ['serve', '--port', '0', '--upload-dir', temporaryFolder(context)])
+  const location = await create(server.url, 0)
+  const ask = (body: string): Promise<{ continued: boolean; status: number | undefined }> =>
+    new Promise((resolve, reject) => {
+      const type = { 'Content-Type': 'application/offset+octet-stream', 'Transfer-Encoding': 'chunked' }
+      const headers = { ...TUS, ...type, 'Upload-Offset': '0', Expect: '100-continue' }
+      const request = http.request(location, { method: 'PATCH', headers })
+      let continued = false
+      request.on('continue', () => {
+        continued = true
+        request.end(body)
+      })
+      request.on('response', ({ statusCode: status }) => resolve({ continued, status }))
+      request.on('error', reject)
+      request.flushHeaders()
+    })
+  assert.deepEqual(await ask(''), { continued: true, status: 204 })
+  assert.deepEqual(await ask('more'), { continued: true, status: 413 })
+  assert.equal((await fetch(location)).headers.get('Content-Length'), '0')
+})
+
 test('what is no HTTP is answered with 400', async (context) => {
   const server = await startServer(context, ['serve', '--port', '0', '--upload-dir', temporaryFolder(context)])
   const socket = net.connect(Number(new URL(server.url).port), '127.0.0.1')
