@@ -119,7 +119,7 @@ for (const page of pages) {
 
   test(`${page}: the files of this repository that it names exist`, () => {
     const text = read(page).replaceAll(/^```[\s\S]*?^```/gm, '')
-    for (const [, path] of text.matchAll(/`((?:src|test|test-e2e|docs|scripts|examples)\/[\w./-]*)`/g)) {
+    for (const [, path] of text.matchAll(/`((?:src|test|test-e2e|test-clients|docs|scripts|examples)\/[\w./-]*)`/g)) {
       assert.ok(existsSync(join(root, path!)), `${page} names ${path}`)
     }
   })
