@@ -130,7 +130,7 @@ describe('clients in Chromium, on a page of another origin', () => {
   ]
   /** Sent by the client if asked to, or by an application: CORS lets them pass. */
   const HEADERS = { addRequestId: true, headers: { Authorization: 'Bearer of-the-test' } }
-  const RETRIES = { retryDelays: [100, 500, 1_000, 2_000, 2_000] }
+  const RETRIES = { retryDelays: [100, 500, 1_000, 2_000, 4_000, 8_000] }
 
   for (const client of ['Uppy', 'tus-js-client'] as const) {
     const start = ({ page, server }: Setting, options: object): Promise<void> =>
