@@ -288,10 +288,11 @@ class Server {
 
   /** Tells the client how its request goes on, where the protocol and the connection can. */
   #reporter(exchange: Exchange, codec: Codec, context: RenderContext): ((report: Report) => void) | undefined {
-    if (!codec.renderReport || !this.#interim(exchange.head)) return undefined
+    const { inform } = exchange
+    if (!codec.renderReport || !inform || !this.#interim(exchange.head)) return undefined
     return (report) => {
       const head = codec.renderReport?.(report, context)
-      if (head) exchange.inform(head)
+      if (head) inform(head)
     }
   }
 

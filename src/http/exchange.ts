@@ -19,8 +19,11 @@ export interface Exchange {
   body(limit: number, idleTimeout: number, minRate?: number): Body
   /** The fields that followed the body, once it has ended as 'end'. Absent where they cannot be seen. */
   readonly trailers?: () => Fields
-  /** Sends an interim (1xx) response where the connection can; otherwise does nothing. */
-  inform(head: ResponseHead): void
+  /**
+   * Sends an interim (1xx) response, if the client is still there. Absent where none can be sent: by HTTP/1.0, and before a
+   * `Response`.
+   */
+  readonly inform?: (head: ResponseHead) => void
   /**
    * Sends the one answer. Resolves when it was handed to the connection or the client is gone; never rejects. If
    * `content` fails midway the connection is destroyed, so that the client sees a cut body and not a short one.

@@ -19,8 +19,6 @@ function exchangeOf(request: Request, respond: (response: Response) => void): Ex
   return {
     head: headOf(request),
     body: (limit, idleTimeout, minRate) => bodyOf(request, limit, idleTimeout, minRate),
-    // A Response has no interim ones before it.
-    inform: () => undefined,
     async answer(head, content) {
       respond(responseOf(request, head, content))
     },

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { ResponseHead } from '../protocol/message.js'
 import { BodyQueue } from './body.js'
 import type { Exchange, Serve } from './exchange.js'
 import { answer } from './node-answer.js'
@@ -72,7 +73,7 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
       return queue
     },
     trailers: () => trailersOf(request),
-    inform: (head) => inform(request, response, head),
+    ...(request.httpVersion === '1.0' ? {} : { inform: (head: ResponseHead) => inform(request, response, head) }),
     async answer(head, content) {
       // What nobody read by now, nobody will.
       queue?.stop()

@@ -221,9 +221,9 @@ describe('fetch', () => {
     test(`a serve that throws ${rule} rejects`, () => assert.rejects(handle(serve), /a bug/))
   }
 
-  test('an interim answer does nothing', async () => {
+  test('no interim answer can be sent', async () => {
     const serve = (exchange: Exchange): Promise<void> => {
-      exchange.inform({ status: 104, fields: {} })
+      assert.equal(exchange.inform, undefined)
       return exchange.answer({ status: 204, fields: {} })
     }
     assert.equal((await handle(serve)).status, 204)

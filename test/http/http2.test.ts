@@ -72,7 +72,7 @@ describe('node:http2, requests', () => {
         const body = exchange.body(Number.POSITIVE_INFINITY, 5_000)
         for await (const chunk of body) came += chunk.length
         ended = body.ended
-        exchange.inform({ status: 104, fields: {} })
+        exchange.inform?.({ status: 104, fields: {} })
         await ok(exchange, 'nobody hears this')
       })
       const { headers, data, reset } = frames(port)
@@ -188,7 +188,7 @@ describe('node:http2, requests', () => {
   test('a body is invited only when somebody wants it (Expect: 100-continue)', async () => {
     const port = await listenHttp2(async (exchange) => {
       if (exchange.head.method === 'POST') return exchange.answer({ status: 409, fields: {}, text: 'no' })
-      exchange.inform({ status: 104, fields: { 'Upload-Offset': '0' } })
+      exchange.inform?.({ status: 104, fields: { 'Upload-Offset': '0' } })
       const body = exchange.body(Number.POSITIVE_INFINITY, 5_000)
       await ok(exchange, `${await lengthOf(body)} ${body.ended}`)
     })
@@ -374,7 +374,7 @@ describe('node:http2, answers', () => {
     const port = await listenHttp2(async (exchange) => {
       hasBegun = true
       await new Promise<void>((resolve) => (goOn = resolve))
-      exchange.inform({ status: 104, fields: {} })
+      exchange.inform?.({ status: 104, fields: {} })
       await exchange.answer({ status: 200, fields: {} }, once(Buffer.alloc(10)))
       done.push(exchange.head.method)
     })

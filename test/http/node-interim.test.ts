@@ -14,9 +14,9 @@ const OFFSET = { 'Upload-Offset': '5' }
 const informing =
   (...heads: readonly (readonly [status: number, fields: Record<string, string>])[]): Serve =>
   async (exchange) => {
-    for (const [status, fields] of heads) exchange.inform({ status, fields })
+    for (const [status, fields] of heads) exchange.inform?.({ status, fields })
     await ok(exchange, 'done')
-    exchange.inform({ status: 104, fields: OFFSET })
+    exchange.inform?.({ status: 104, fields: OFFSET })
   }
 
 /** Heads that must never be sent so. */
@@ -31,12 +31,12 @@ const UNFIT: readonly (readonly [status: number, fields: Record<string, string>]
 ]
 
 async function readsBody(exchange: Exchange): Promise<void> {
-  exchange.inform({ status: 104, fields: { Location: '/files/1' } })
+  exchange.inform?.({ status: 104, fields: { Location: '/files/1' } })
   const body = exchange.body(Number.POSITIVE_INFINITY, 5_000)
   let length = 0
   for await (const chunk of body) {
     length += chunk.length
-    exchange.inform({ status: 104, fields: { 'Upload-Offset': String(length) } })
+    exchange.inform?.({ status: 104, fields: { 'Upload-Offset': String(length) } })
   }
   await ok(exchange, `${length} ${body.ended}`)
 }
@@ -120,7 +120,7 @@ describe('interim answers over node:http', () => {
         return exchange.answer({ status: 200, fields: { 'Content-Length': '6' } }, content())
       }
       await sleep(30)
-      exchange.inform({ status: 104, fields: OFFSET })
+      exchange.inform?.({ status: 104, fields: OFFSET })
       await ok(exchange, 'done')
     })
     const { socket, heard } = raw(port)
@@ -136,7 +136,7 @@ describe('interim answers over node:http', () => {
       exchanged = exchange
       for await (const _ of exchange.body(Number.POSITIVE_INFINITY, 5_000)) await sleep(1)
       await sleep(20)
-      exchange.inform({ status: 104, fields: OFFSET })
+      exchange.inform?.({ status: 104, fields: OFFSET })
       await ok(exchange, 'done')
       outcome = 'answered'
     })

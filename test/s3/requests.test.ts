@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { fetchHandler } from '../../src/http/fetch.js'
 import {
   head,
   idOf,
@@ -52,6 +53,17 @@ describe('requests to S3, counted at S3', () => {
     assert.deepEqual(requests, { PutObject: 3 })
     assert.equal((await bucket.object(idOf(url))).sha256, sha256(small))
     assert.deepEqual(await bucket.keys(idOf(url)), [idOf(url), `${idOf(url)}.info`])
+  })
+
+  test('a small upload of the IETF draft takes 3 where 104 tells its place before the body, and 2 where it cannot', async () => {
+    const fields = { 'Upload-Draft-Interop-Version': '6', 'Upload-Complete': '?1' }
+    const init = { method: 'POST', headers: { ...fields, 'Content-Length': String(small.length) }, body: small }
+    const overHttp = await counted(async () => assert.equal((await fetch(node.url, init)).status, 201))
+    assert.deepEqual(overHttp, { PutObject: 3 })
+    const handle = fetchHandler(node.holdfast)
+    const request = new Request(node.url, init)
+    const inProcess = await counted(async () => assert.equal((await handle(request)).status, 201))
+    assert.deepEqual(inProcess, { PutObject: 2 })
   })
 
   test('a small upload by creation-with-upload takes 2', async () => {
