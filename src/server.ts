@@ -234,6 +234,7 @@ class Server {
   readonly #idleTimeout: number
   readonly #minBodyRate: number
   readonly #now: () => number
+  readonly #lifetime: number | undefined
   readonly #maxMetadataSize: number
   readonly #protocols: SelectOptions
   readonly #interim: (head: RequestHead) => boolean
@@ -252,6 +253,7 @@ class Server {
       throw new UploadError('ERR_INVALID_OPTIONS', { message: 'minBodyRate must not be negative.' })
     }
     this.#now = options.now ?? Date.now
+    this.#lifetime = options.expiresAfter
     this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
     const { rufh = true } = options
     this.#protocols = { rufh: rufh !== false, unversioned: typeof rufh === 'object' && rufh.unversioned === true }
@@ -304,6 +306,7 @@ class Server {
       locate: (id) => this.#location.locate(id, head),
       extensions,
       maxSize,
+      lifetime: this.#lifetime,
       // "Counted from the generation of the response", which may come long after the request.
       get now() {
         return now()

@@ -31,6 +31,8 @@ export interface RenderContext {
   maxSize: number | undefined
   /** Milliseconds since the epoch. */
   now: number
+  /** Milliseconds that an upload has which is created now; undefined if it never expires. */
+  lifetime?: number | undefined
   /** Want-Repr-Digest of the request: which digests of the whole content it would like to be told. */
   wantReprDigest?: string | undefined
 }

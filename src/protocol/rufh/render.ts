@@ -79,15 +79,23 @@ function completeness({ completeness: field }: Version, isComplete: boolean): Fi
 }
 
 /** Upload-Limit; `min-size=0` where there is no limit, since the field must not be empty. */
-function limits(version: Version, info: UploadInfo | undefined, { maxSize, now }: RenderContext): FieldMap {
+function limits(version: Version, info: UploadInfo | undefined, context: RenderContext): FieldMap {
+  const { maxSize } = context
   const members: string[] = []
   if (maxSize !== undefined) members.push(`max-size=${maxSize}`)
-  if (info?.expiresAt !== undefined && info.state !== 'complete' && version.lifetime !== undefined) {
-    const seconds = Math.max(0, Math.floor((info.expiresAt - now) / 1000))
+  const left = lifetimeOf(info, context)
+  if (left !== undefined && version.lifetime !== undefined) {
+    const seconds = Math.max(0, Math.floor(left / 1000))
     // Keys that a version does not know are ignored.
     members.push(...new Set([version.lifetime, 'max-age'].map((key) => `${key}=${seconds}`)))
   }
   return { 'Upload-Limit': members.length > 0 ? members.join(', ') : 'min-size=0' }
+}
+
+/** Milliseconds: of an upload that is not complete, or of one that is still to be created. */
+function lifetimeOf(info: UploadInfo | undefined, { now, lifetime }: RenderContext): number | undefined {
+  if (info === undefined) return lifetime
+  return info.expiresAt === undefined || info.state === 'complete' ? undefined : info.expiresAt - now
 }
 
 export function renderFailure(

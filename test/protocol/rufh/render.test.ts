@@ -87,6 +87,8 @@ for (const interop of INTEROP) {
     const { fields } = codec.render({ kind: 'offset', info: expiring }, context)
     const lifetime = { 6: ', expires=61, max-age=61' }[interop] ?? (interop > 6 ? ', max-age=61' : '')
     assert.equal(fields['Upload-Limit'], `max-size=1000${lifetime}`)
+    const offered = codec.render({ kind: 'options' }, { ...context, lifetime: 61_999 })
+    assert.equal(offered.fields['Upload-Limit'], `max-size=1000${lifetime}`)
     const past = codec.render({ kind: 'offset', info: { ...info, expiresAt: 1 } }, context)
     if (interop > 6) assert.equal(past.fields['Upload-Limit'], 'max-size=1000, max-age=0')
   })
