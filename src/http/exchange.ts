@@ -8,6 +8,16 @@ import type { Body } from '../store/store.js'
 /** Content that follows a head: given in order, ended early if the client goes away. */
 export type Content = AsyncIterable<Uint8Array>
 
+/**
+ * Gives up content that nobody has begun to read. A generator that was never started does not run to its `finally` when it is
+ * told to return, and the connection behind it would stay: so it is started first.
+ */
+export function giveUp(content: Content): void {
+  const iterator = content[Symbol.asyncIterator]()
+  iterator.next().catch(() => undefined)
+  iterator.return?.().catch(() => undefined)
+}
+
 export interface Exchange {
   readonly head: RequestHead
   /**

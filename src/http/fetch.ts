@@ -4,7 +4,7 @@
  */
 import type { RequestHead, ResponseHead } from '../protocol/message.js'
 import { announcedLength, BodyQueue } from './body.js'
-import type { Content, Exchange, Serve } from './exchange.js'
+import { type Content, type Exchange, giveUp, type Serve } from './exchange.js'
 
 /** `const handle = fetchHandler(holdfast)`, then `handle(request)` for each request under the base path. */
 export function fetchHandler(target: { serve: Serve }): (request: Request) => Promise<Response> {
@@ -93,12 +93,15 @@ function bodyOf(request: Request, limit: number, idleTimeout: number, minRate?: 
 function streamOf(content: Content, length: number | undefined): ReadableStream<Uint8Array> {
   const iterator = content[Symbol.asyncIterator]()
   let left = length ?? Number.POSITIVE_INFINITY
+  let hasBegun = false
   const release = async (): Promise<void> => {
-    await iterator.return?.()
+    if (hasBegun) await iterator.return?.()
+    else giveUp(content)
   }
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        hasBegun = true
         const { done, value } = await iterator.next()
         left -= done ? 0 : value.length
         if (left < 0 || (done && left > 0 && length !== undefined)) {

@@ -7,7 +7,7 @@ import { type ServerResponse, validateHeaderValue } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ResponseHead } from '../protocol/message.js'
 import { announcedLength } from './body.js'
-import type { Content } from './exchange.js'
+import { type Content, giveUp } from './exchange.js'
 import { breakOff, hasSentAll, type NodeRequest, type NodeResponse, streamOf } from './node-message.js'
 
 /** Bytes and milliseconds for which the rest of an unwanted body is read and thrown away. */
@@ -39,13 +39,13 @@ export async function answer(
     if (stream) for (const [name, value] of Object.entries(fields)) validateHeaderValue(name, value)
     response.writeHead(head.status, fields)
     if (content && !isEmpty) await send(request, response, content, announcedLength(head.fields['Content-Length']))
-    else if (content) release(content[Symbol.asyncIterator]())
+    else if (content) giveUp(content)
     else if (head.text && !isEmpty) write(response, head.text)
     if (isUnread && stream) lingerOnStream(request, response, stream)
     else if (isUnread && invited) linger(request, response)
     else end(request, response)
   } catch {
-    if (content && !response.headersSent) release(content[Symbol.asyncIterator]())
+    if (content && !response.headersSent) giveUp(content)
     breakOff(response)
   }
 }

@@ -221,6 +221,22 @@ describe('fetch', () => {
     test(`a serve that throws ${rule} rejects`, () => assert.rejects(handle(serve), /a bug/))
   }
 
+  test('content that nobody begins to read lets go of what is behind it', async () => {
+    let isReleased = false
+    async function* content(): AsyncGenerator<Uint8Array> {
+      try {
+        yield Buffer.from('abc')
+      } finally {
+        isReleased = true
+      }
+    }
+    const serve = (exchange: Exchange): Promise<void> =>
+      exchange.answer({ status: 200, fields: { 'Content-Length': '3' } }, content())
+    await (await handle(serve)).body?.cancel()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(isReleased)
+  })
+
   test('no interim answer can be sent', async () => {
     const serve = (exchange: Exchange): Promise<void> => {
       assert.equal(exchange.inform, undefined)
