@@ -316,13 +316,20 @@ class Append {
     return isServerError(this.#failure) && isDropped(this.#upload).catch(() => false)
   }
 
+  /** A multipart upload that no record names cannot be asked for; the record tells who was faster. */
+  #mayBeOvertaken(): boolean {
+    const { record, version } = this.#upload
+    const isUnnamed = record.uploadId === undefined && version !== undefined
+    return means(this.#failure, 'missing-upload') || (isUnnamed && isServerError(this.#failure))
+  }
+
   async #throwFailure(): Promise<never> {
     const { record } = this.#upload
     if (record.uploadId !== undefined && (await this.#isDropped())) await this.#upload.multipartIsGone(this.#failure)
     await this.#multipart.abandon()
     const failure = asStoreFailure(this.#failure, record.offset)
     // Whoever ended the upload meanwhile has aborted the multipart uploads of others.
-    if (means(this.#failure, 'missing-upload')) await this.#upload.throwIfCurrent(failure)
+    if (this.#mayBeOvertaken()) await this.#upload.throwIfCurrent(failure)
     throw failure
   }
 }
