@@ -272,4 +272,21 @@ describe('several processes on one bucket, without a lock', () => {
     assert.deepEqual(await readdir(folder.path), [])
     await folder.remove()
   })
+
+  test('a writer that was overtaken is told so, also where S3 answers its part 500', async () => {
+    const bytes = someBytes(16 * MiB)
+    const [first, second] = [startProcess({ maxAttempts: 1 }), startProcess()]
+    const id = 'overtaken-500'
+    await first.create({ id, length: bytes.length, metadata: {}, metadataField: undefined })
+    const [loser, winner] = [await first.open(id), await second.open(id)]
+    await winner.append(0, bodyOf(bytes.subarray(0, 100)))
+    bucket.bucket.intercept = ({ operation, key }) =>
+      operation === 'UploadPart' && key === id ? { action: 'status', status: 500, code: 'InternalError' } : undefined
+    try {
+      await assert.rejects(loser.append(0, bodyOf(bytes)), code('ERR_CONFLICT'))
+    } finally {
+      bucket.bucket.intercept = undefined
+    }
+    assert.equal((await second.open(id)).info.offset, 100)
+  })
 })
