@@ -112,9 +112,19 @@ async function send(request: http.ClientRequest, length: number, rate: number | 
     const bytes = Math.min(piece, left)
     left -= bytes
     const goesOn = request.write(bytes === BYTES.length ? BYTES : BYTES.subarray(0, bytes))
-    if (!goesOn) await new Promise<void>((resolve) => request.once('drain', resolve).once('close', resolve))
+    if (!goesOn) await drained(request)
     if (rate !== undefined && left > 0) await sleep(TICK)
   }
+}
+
+function drained(request: http.ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done)
+      resolve()
+    }
+    request.on('drain', done).on('close', done)
+  })
 }
 
 process.on('message', (load: Load) => {
