@@ -111,7 +111,7 @@ async function answerTo(request: IncomingMessage): Promise<[operation: string, A
       if (uploadId !== null) return ['ListParts', listParts(uploadId)]
       if (query.has('uploads')) return ['ListMultipartUploads', xml('ListMultipartUploadsResult', '')]
       if (key === '') return ['ListObjects', xml('ListBucketResult', '<IsTruncated>false</IsTruncated>')]
-      return ['GetObject', getObject(key)]
+      return ['GetObject', getObject(key, request.headers.range)]
   }
 }
 
@@ -186,10 +186,13 @@ function headOf(key: string): Answer {
   return { status: 200, headers: { ...metadata, ETag: etag, 'Content-Length': String(size) } }
 }
 
-function getObject(key: string): Answer {
+function getObject(key: string, range: string | undefined): Answer {
   const found = objects.get(key)
   if (!found?.bytes) return failure(404, 'NoSuchKey')
-  return { status: 200, headers: { ...found.metadata, ETag: found.etag }, text: found.bytes }
+  const headers = { ...found.metadata, ETag: found.etag }
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
+  if (first === undefined) return { status: 200, headers, text: found.bytes }
+  return { status: 206, headers, text: found.bytes.subarray(Number(first), Number(last) + 1) }
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
