@@ -7,6 +7,7 @@ import { type FileHandle, rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import { laterOf } from '../store/file-info.js'
+import { freeNow } from '../store/free.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData, type Paths } from './files.js'
 import { corrupt } from './load.js'
@@ -38,7 +39,10 @@ async function appendTo(upload: DiskUpload, lock: Lock, body: Body, options: App
     const run = new Append(upload, lock, file, body, options)
     const timer = setInterval(() => run.commitNowAndThen(), COMMIT_INTERVAL / 2)
     try {
-      for await (const chunk of body) await run.take(chunk)
+      for await (const chunk of body) {
+        const taking = run.take(chunk)
+        if (taking !== undefined) await taking
+      }
     } finally {
       clearInterval(timer)
     }
@@ -118,13 +122,13 @@ class Append {
     this.#crc32 = upload.record.crc32
   }
 
-  async take(chunk: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) return
+  /** @returns undefined where nothing is to be waited for */
+  take(chunk: Uint8Array): Promise<void> | undefined {
+    if (this.#failure !== undefined) return undefined
     this.#gathered.push(chunk)
     this.#gatheredBytes += chunk.byteLength
-    if (this.#gatheredBytes < GATHER && this.#gathered.length < GATHER_CHUNKS) return
-    await this.#queue
-    this.#flush()
+    if (this.#gatheredBytes < GATHER && this.#gathered.length < GATHER_CHUNKS) return undefined
+    return this.#queue.then(() => this.#flush())
   }
 
   /** Called from time to time, so that bytes of a slow body do not stay uncommitted. */
@@ -172,6 +176,7 @@ class Append {
       this.#crc32 = extended(this.#crc32, rest, bytesWritten)
       rest = after(rest, bytesWritten)
     }
+    if (this.#body.isOurs) for (const chunk of chunks) freeNow(chunk)
   }
 
   /** A body with a checksum counts whole or not at all. */

@@ -11,14 +11,19 @@ export const HIGH_WATER = 64 * 1024
 /** Milliseconds; timers take any longer time for no time at all. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
+const DONE: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined }
+
 /** How the queue steers the sender. */
 export interface Source {
   pause(): void
   resume(): void
+  /** Nobody but the queue gets the chunks. */
+  readonly isOurs?: boolean
 }
 
 export class BodyQueue implements Body {
   readonly length: number | undefined
+  readonly isOurs: boolean
   ended: BodyEnd | undefined
   readonly #source: Source
   readonly #idleTimeout: number
@@ -30,7 +35,7 @@ export class BodyQueue implements Body {
   #left: number
   /** Why the body will end, once the queue is empty. */
   #end: BodyEnd | undefined
-  #wake: (() => void) | undefined
+  #wake: ((step: IteratorResult<Uint8Array, undefined>) => void) | undefined
   #waitingSince = 0
   /** Since the rate was last looked at: milliseconds for which somebody waited for bytes, and bytes that came. */
   #waited = 0
@@ -47,6 +52,7 @@ export class BodyQueue implements Body {
   constructor(source: Source, length: number | undefined, limit: number, idleTimeout: number, minRate = 0) {
     this.#source = source
     this.length = length
+    this.isOurs = source.isOurs === true
     this.#left = Math.min(limit, length ?? Number.POSITIVE_INFINITY)
     this.#idleTimeout = Math.min(idleTimeout, LONGEST_TIMER)
     this.#minRate = minRate
@@ -85,20 +91,31 @@ export class BodyQueue implements Body {
     this.finish('stopped')
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  /** By hand: an async generator would make several promises of each chunk. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
     if (this.#end === undefined) this.#source.resume()
-    try {
-      for (;;) {
-        const chunk = this.#chunks.shift()
-        if (chunk !== undefined) {
-          this.#took(chunk.length)
-          yield chunk
-        } else if (this.#end !== undefined) return
-        else await this.#change()
-      }
-    } finally {
-      this.#leave()
+    return {
+      next: () => {
+        const step = this.#step()
+        return step ? Promise.resolve(step) : this.#change()
+      },
+      return: () => {
+        this.#leave()
+        return Promise.resolve(DONE)
+      },
     }
+  }
+
+  /** @returns undefined where nothing has come and more may */
+  #step(): IteratorResult<Uint8Array, undefined> | undefined {
+    const value = this.#chunks.shift()
+    if (value !== undefined) {
+      this.#took(value.length)
+      return { done: false, value }
+    }
+    if (this.#end === undefined) return undefined
+    this.#leave()
+    return DONE
   }
 
   #took(length: number): void {
@@ -122,7 +139,7 @@ export class BodyQueue implements Body {
     this.#queued = 0
   }
 
-  #change(): Promise<void> {
+  #change(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.#waitingSince = performance.now()
     this.#countedTo = this.#waitingSince
     this.#timer ??= setTimeout(() => this.#watch(), this.#idleTimeout)
@@ -160,8 +177,11 @@ export class BodyQueue implements Body {
 
   #wakeUp(): void {
     const wake = this.#wake
+    if (wake === undefined) return
+    const step = this.#step()
+    if (step === undefined) return
     this.#wake = undefined
-    wake?.()
+    wake(step)
   }
 }
 

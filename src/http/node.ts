@@ -57,6 +57,8 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   let mustInvite = request.headers.expect?.toLowerCase() === '100-continue' && !wroteContinue(response)
   let queue: BodyQueue | undefined
   const source = {
+    // Who listened before us may keep what it got.
+    isOurs: request.listenerCount('data') === 0,
     pause: () => void request.pause(),
     resume(): void {
       // Only now is it certain that the body is wanted.

@@ -25,7 +25,11 @@ import type { S3Upload } from './upload.js'
 /** @returns the committed offset @throws UploadError; what was committed before stays */
 export async function append(upload: S3Upload, body: Body, options: AppendOptions): Promise<number> {
   const run = new Append(upload, body, options)
-  for await (const chunk of body) await run.take(chunk)
+  for await (const chunk of body) {
+    // Awaiting nothing would cost a promise for each chunk.
+    const taking = run.take(chunk)
+    if (taking !== undefined) await taking
+  }
   await run.end()
   return upload.record.offset
 }
@@ -76,7 +80,16 @@ class Append {
   }
 
   /** Takes bytes of the body. Failures are kept for `end`: the body is stopped instead. */
-  async take(chunk: Uint8Array): Promise<void> {
+  take(chunk: Uint8Array): Promise<void> | undefined {
+    const isWithinPart = this.#held.takesAtOnce && chunk.length < this.#partSize - this.#held.length
+    if (!isWithinPart || this.#flushing !== undefined || !this.#isTaking()) return this.#takeInPieces(chunk)
+    void this.#keep(chunk)
+    this.#commitNowAndThen()
+    return undefined
+  }
+
+  /** Fills parts, and waits for room and for S3. */
+  async #takeInPieces(chunk: Uint8Array): Promise<void> {
     await this.#flushing
     this.#busy = true
     try {
@@ -117,13 +130,19 @@ class Append {
       return chunk
     }
     const room = this.#partSize - this.#held.length
-    const bytes = chunk.length > room ? chunk.subarray(0, room) : chunk
-    await this.#held.piece.add(bytes)
-    this.#received += bytes.length
+    const rest = chunk.subarray(Math.min(room, chunk.length))
+    const fills = chunk.length >= room
+    // A view of a part of the chunk, or the chunk itself, whose memory may be gone afterwards.
+    await this.#keep(chunk.length > room ? chunk.subarray(0, room) : chunk)
     // The last part is the end's business: it may be the whole upload.
     const isLast = this.#isLast() && this.#options.completes !== 'no'
-    if (bytes.length === room && !isLast) await this.#sendPart()
-    return chunk.subarray(bytes.length)
+    if (fills && !isLast) await this.#sendPart()
+    return rest
+  }
+
+  #keep(bytes: Uint8Array): Promise<void> | undefined {
+    this.#received += bytes.length
+    return this.#held.piece.add(bytes, this.#body.isOurs)
   }
 
   /** A body with a checksum counts whole or not at all. */

@@ -35,6 +35,11 @@ export class Held {
     return this.#room !== undefined
   }
 
+  /** Whether there is, and adding waits for nothing. */
+  get takesAtOnce(): boolean {
+    return this.#room !== undefined && this.piece.bytes instanceof MemoryBytes
+  }
+
   /** Bytes, tail included. */
   get length(): number {
     return tailLength(this.tail) + this.piece.length
@@ -81,7 +86,7 @@ export class Held {
     return payloadAfter(this.tail.slice(keep), this.#tailBytes ?? NO_BYTES, this.piece, skip)
   }
 
-  /** All bytes held, if they are in memory. */
+  /** All bytes held, if they are in memory; from then on they are never used for others. */
   inMemory(): MemoryBytes | undefined {
     const before = this.#tailBytes ?? (this.tail.length === 0 ? NO_BYTES : this.#upload.tailBytes)
     if (!(this.piece.bytes instanceof MemoryBytes) || !(before instanceof MemoryBytes)) return undefined
@@ -102,8 +107,7 @@ export class Held {
     this.#tailBytes = undefined
     this.#room = undefined
     return () => {
-      // Bytes in memory go with their last reference; a remembered tail may still have one.
-      for (const held of bytes) if (held instanceof FileBytes) held.discard()
+      for (const held of bytes) held?.discard()
       room?.release()
     }
   }

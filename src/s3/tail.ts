@@ -63,6 +63,7 @@ function withNonce(bytes: Payload, nonce: Uint8Array): Payload {
       const chunks = bytes.chunks()
       return Symbol.iterator in chunks ? [...chunks, nonce] : followedBy(chunks, nonce)
     },
+    returned: () => bytes.returned?.(),
   }
 }
 

@@ -15,6 +15,11 @@ export interface Body extends AsyncIterable<Uint8Array> {
   /** How many bytes will come, if the request says so. Fewer may come; never more. */
   readonly length: number | undefined
   /**
+   * The chunks are the store's alone: it may give their memory back, and empty them, as soon as it has copied or written them
+   * (`freeNow`). Absent where others may have them too.
+   */
+  readonly isOurs?: boolean | undefined
+  /**
    * Makes the iteration end at once, as if the body ended here: the store then stores and commits what it was given.
    * Called by whoever wants the writer to yield. Calling it again, or after the end, does nothing.
    */

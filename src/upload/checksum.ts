@@ -73,6 +73,7 @@ export function verified(body: Body, { checksum, laterChecksum }: Checksums): { 
 export function tapped(body: Body, see: (chunk: Uint8Array) => void): Body {
   return {
     length: body.length,
+    isOurs: body.isOurs,
     get ended() {
       return body.ended
     },

@@ -1,9 +1,12 @@
 /** Requests over real sockets: what a body gives, and how it ends, whatever the client does. */
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HIGH_WATER } from '../../src/http/body.js'
+import type { Exchange } from '../../src/http/exchange.js'
+import { nodeHandler } from '../../src/http/node.js'
 import type { RequestHead } from '../../src/protocol/message.js'
 import type { Body } from '../../src/store/store.js'
 import { closeAll, lengthOf, listen, ok, raw, request, until } from './sockets.js'
@@ -23,6 +26,30 @@ describe('node:http', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'PATCH', body: Buffer.alloc(3 * MiB) })
     assert.equal(await answer.text(), 'done')
     assert.deepEqual(seen, [3 * MiB, 'end', 3 * MiB])
+  })
+
+  test('the chunks are ours, unless somebody listened before us and may keep them', async () => {
+    const seen: (boolean | undefined)[] = []
+    const kept: Buffer[] = []
+    const look = async (exchange: Exchange): Promise<void> => {
+      const body = exchange.body(Number.POSITIVE_INFINITY, 5_000)
+      seen.push(body.isOurs)
+      await lengthOf(body)
+      await ok(exchange, '')
+    }
+    const handle = nodeHandler({ serve: look })
+    const server = createServer((message, response) => {
+      if (message.url === '/logged') message.on('data', (chunk: Buffer) => kept.push(chunk))
+      handle(message, response)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    for (const path of ['', 'logged']) {
+      await fetch(`http://127.0.0.1:${port}/${path}`, { method: 'PATCH', body: Buffer.alloc(3 * MiB) })
+    }
+    await new Promise((resolve) => server.close(resolve))
+    assert.deepEqual(seen, [true, false])
+    assert.equal(Buffer.concat(kept).length, 3 * MiB)
   })
 
   test('a client that vanishes ends the body as "disconnected", with all that arrived', async () => {

@@ -16,6 +16,11 @@ export interface Payload {
   readonly md5?: boolean
   /** The bytes from the start, as often as asked. */
   chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+  /**
+   * Told, once for each `chunks`, when nothing reads any more what that gave: the memory may then be used again. Whoever does
+   * not know that does not call it.
+   */
+  returned?(): void
 }
 
 export interface PutObject {

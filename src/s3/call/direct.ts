@@ -127,6 +127,7 @@ async function md5Of(body: Payload): Promise<string> {
     since = 0
     await new Promise(setImmediate)
   }
+  body.returned?.()
   return hash.digest('base64')
 }
 
@@ -162,6 +163,8 @@ function put(
       reject(cause instanceof S3Fault ? cause : new S3Fault(name, 0, cause.code ?? '', cause.message, cause))
     request.on('timeout', () => request.destroy(new S3Fault(name, 0, 'ETIMEDOUT', 'no progress')))
     request.on('error', fail)
+    // All of it was handed to the system; of a request that is given up nobody can say so.
+    request.on('finish', () => body.returned?.())
     limitConnecting(request, name, url.protocol === 'https:' ? 'secureConnect' : 'connect', idleTimeout)
     request.on('response', (response) => {
       readAnswer(name, response).then(

@@ -70,4 +70,4 @@ function mustAgree(name: OperationName, crc32: number, stored: Stored): Stored {
   )
 }
 
-const withMd5 = ({ length, chunks }: Payload): Payload => ({ length, crc32: undefined, md5: true, chunks })
+const withMd5 = (body: Payload): Payload => ({ ...body, crc32: undefined, md5: true })

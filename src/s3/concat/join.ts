@@ -16,6 +16,7 @@ import { complete, isDropped } from '../complete.js'
 import type { S3Context } from '../context.js'
 import { listParts } from '../look.js'
 import { objectHead } from '../object-head.js'
+import { payloadAfter } from '../parts/piece.js'
 import type { Capabilities } from '../provider/capabilities.js'
 import { chainEtag, newNonce } from '../record/record.js'
 import type { S3Upload } from '../upload.js'
@@ -286,14 +287,14 @@ function cannotCopy({ context, record }: S3Upload, cause: unknown): never {
 async function send(
   upload: S3Upload,
   sources: readonly Source[],
-  { ranges, length }: Piece,
+  { ranges }: Piece,
   partNumber: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { context, keys, record } = upload
   const { piece, release } = await readRanges(context, sources, ranges, signal)
   try {
-    const body = { length, crc32: piece.crc32, chunks: () => piece.bytes.chunks() }
+    const body = payloadAfter([], piece.bytes, piece)
     await context.call('uploadPart', { key: keys.object, uploadId: record.uploadId!, partNumber, body }, signal)
   } finally {
     release()

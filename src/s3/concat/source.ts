@@ -44,7 +44,7 @@ export async function readRanges(
   const bytes = ranges.reduce((sum, { length }) => sum + length, 0)
   const { piece, room } = await makeRoom(context, bytes, signal)
   const release = (): void => {
-    if (piece.bytes instanceof FileBytes) piece.bytes.discard()
+    piece.bytes.discard()
     room?.release()
   }
   try {

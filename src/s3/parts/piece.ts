@@ -17,20 +17,27 @@ export class Piece {
     this.bytes = bytes
   }
 
-  add(chunk: Uint8Array): Promise<void> | undefined {
+  /** @param isOurs as for `Bytes.add` */
+  add(chunk: Uint8Array, isOurs = false): Promise<void> | undefined {
     this.length += chunk.length
     this.crc32 = crc32(chunk, this.crc32)
-    return this.bytes.add(chunk)
+    return this.bytes.add(chunk, isOurs)
   }
 }
 
 /** The bytes of segments (given as `before`, without the first `skip` of them) followed by those of the piece. */
 export function payloadAfter(segments: readonly Segment[], before: Bytes, piece: Piece, skip = 0): Payload {
   const start = crcOf(segments)
+  const { bytes } = piece
+  const isAlone = start.length === 0
   return {
     length: start.length + piece.length,
     crc32: combineCrc32(start.crc32, piece.crc32, piece.length),
-    chunks: () => (start.length === 0 ? piece.bytes.chunks() : inARow(before.chunks(skip), piece.bytes.chunks())),
+    chunks: () => (isAlone ? bytes.chunks() : inARow(before.chunks(skip), bytes.chunks())),
+    returned() {
+      if (!isAlone) before.returned()
+      bytes.returned()
+    },
   }
 }
 
