@@ -119,7 +119,7 @@ test('a body tells its sender to pause at its bound, to go on below it, and to p
   assert.deepEqual(told, ['resume', 'pause'])
   await iterator.next()
   assert.deepEqual(told, ['resume', 'pause', 'resume'])
-  await iterator.return(undefined)
+  await iterator.return?.(undefined)
   assert.deepEqual(told, ['resume', 'pause', 'resume', 'pause'])
 })
 
@@ -215,7 +215,7 @@ test('a store that is stuck on a body keeps no timer', async () => {
     const until = performance.now() + 10
     while (performance.now() < until);
   }
-  await iterator.return(undefined)
+  await iterator.return?.(undefined)
 })
 
 test('a body that has ended has no timer, even if its store never comes back for the end', async () => {

@@ -4,7 +4,7 @@
  * Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header".
  * @module
  */
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Credentials {
   accessKeyId: string
@@ -12,24 +12,37 @@ export interface Credentials {
   sessionToken?: string | undefined
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+const sha256 = (text: string): string => hash('sha256', text)
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
 let cachedFor = ''
-let cachedKey: Buffer = Buffer.alloc(0)
+let cachedKey: KeyObject | undefined
 
 /** The signing key lives for a day, and nearly all requests share one. */
-function signingKey(secret: string, day: string, region: string): Buffer {
+function signingKey(secret: string, day: string, region: string): KeyObject {
   const wanted = `${secret}/${day}/${region}`
-  if (wanted !== cachedFor) {
-    cachedKey = ['s3', 'aws4_request'].reduce<Buffer>(
-      (key, part) => hmac(key, part),
+  if (cachedKey === undefined || wanted !== cachedFor) {
+    const key = ['s3', 'aws4_request'].reduce<Buffer>(
+      (before, part) => hmac(before, part),
       hmac(hmac(`AWS4${secret}`, day), region),
     )
+    cachedKey = createSecretKey(key)
     cachedFor = wanted
   }
   return cachedKey
 }
+
+/** `YYYYMMDDTHHMMSSZ`. */
+function timeOf(date: Date): string {
+  const iso = date.toISOString()
+  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`
+}
+
+/** What most keys consist of, and is sent as it is. */
+const PLAIN_KEY = /^[A-Za-z0-9_.~/-]*$/
+
+/** Space that a signature must not see as it is: in front, at the end, or more than one. */
+const SPACE = /^\s|\s$|\s\s|[\t\n\v\f\r]/
 
 /** RFC 3986 encoding as SigV4 wants it: everything but unreserved characters. */
 export function encodeRfc3986(text: string): string {
@@ -38,7 +51,7 @@ export function encodeRfc3986(text: string): string {
 
 /** A key as it stands in a URL's path. */
 export function encodeKey(key: string): string {
-  return key.split('/').map(encodeRfc3986).join('/')
+  return PLAIN_KEY.test(key) ? key : key.split('/').map(encodeRfc3986).join('/')
 }
 
 /**
@@ -55,30 +68,25 @@ export function sign(
   region: string,
   now: Date,
 ): Record<string, string> {
-  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  const time = timeOf(now)
   const day = time.slice(0, 8)
   const added: Record<string, string> = { 'x-amz-date': time, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }
   if (credentials.sessionToken) added['x-amz-security-token'] = credentials.sessionToken
   const all: Record<string, string> = { ...headers, ...added }
   const names = Object.keys(all).sort()
   const signed = names.join(';')
-  const canonical = [
-    method,
-    path,
-    canonicalQuery(query),
-    ...names.map((name) => `${name}:${all[name]!.trim().replace(/\s+/g, ' ')}`),
-    '',
-    signed,
-    'UNSIGNED-PAYLOAD',
-  ].join('\n')
+  let fields = ''
+  for (const name of names) fields += `${name}:${plain(all[name]!)}\n`
+  const canonical = `${method}\n${path}\n${canonicalQuery(query)}\n${fields}\n${signed}\nUNSIGNED-PAYLOAD`
   const scope = `${day}/${region}/s3/aws4_request`
-  const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')
-  const signature = createHmac('sha256', signingKey(credentials.secretAccessKey, day, region)).update(toSign)
-  added.authorization =
-    `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${signed}, ` +
-    `Signature=${signature.digest('hex')}`
+  const toSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`
+  const key = signingKey(credentials.secretAccessKey, day, region)
+  const signature = createHmac('sha256', key).update(toSign).digest('hex')
+  added.authorization = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
   return added
 }
+
+const plain = (value: string): string => (SPACE.test(value) ? value.trim().replace(/\s+/g, ' ') : value)
 
 /** The query, sorted by encoded name, as it is both signed and sent. */
 export function canonicalQuery(query: Record<string, string>): string {

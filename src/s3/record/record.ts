@@ -3,9 +3,10 @@
  * compare-and-swap. Its size does not depend on how many parts there are.
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { concatOf, earlierOf, type Joined } from '../../store/file-info.js'
 import type { Digests, NewUpload, UploadInfo, UploadState } from '../../store/info.js'
+import { randomHex } from '../../store/random.js'
 import { SLOTS } from '../keys.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
@@ -88,7 +89,6 @@ export interface UploadRecord {
 /** Of an upload of which nothing is stored. @param createdAt milliseconds since the epoch */
 export function newRecord({ concat, ...upload }: NewUpload, createdAt: number): UploadRecord {
   return {
-    ...upload,
     commit: '',
     state: 'open',
     failure: undefined,
@@ -110,10 +110,12 @@ export function newRecord({ concat, ...upload }: NewUpload, createdAt: number): 
     expiresAt: undefined,
     completedAt: undefined,
     leftovers: undefined,
+    // Last: V8 takes thirty times as long to make an object of this size that begins with a spread.
+    ...upload,
   }
 }
 
-export const newNonce = (): string => randomBytes(16).toString('hex')
+export const newNonce = (): string => randomHex(16)
 
 /** Extends the chain by the ETag of one more part. ETags count without their quotes, which some providers drop. */
 export function chainEtag(digest: string, etag: string): string {
