@@ -22,9 +22,9 @@ import {
 } from '@aws-sdk/client-s3'
 import { base64OfCrc32, crc32OfBase64 } from '../../store/crc32.js'
 import type { Call, OperationName, Operations, Payload, Stored } from './call.js'
-import { secondsOf } from './direct.js'
 import { S3Fault } from './faults.js'
 import { withContentMd5 } from './md5.js'
+import { secondsOf } from './put.js'
 import { encodeKey } from './sign.js'
 
 const COMMANDS = {
