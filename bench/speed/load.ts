@@ -49,7 +49,7 @@ async function run({ url, count, atOnce, size, chunk = size, rate }: Load): Prom
           if (offset + chunk >= size) concluded.push(waited)
         }
       } catch (error) {
-        failures.push(String(error))
+        failures.push(`${String(error)} after ${Math.round(performance.now() - started)} ms`)
       }
     }
   }

@@ -101,11 +101,17 @@ const telling =
 /** Whether a failure to listen means that another process has the port. */
 export const isPortTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException)?.code === 'EADDRINUSE'
 
+/**
+ * Connections that may wait to be accepted; the system may allow fewer. With node's 511, of two thousand clients that come back at
+ * once after a restart, some are reset.
+ */
+const BACKLOG = 4_096
+
 /** @returns the port. @throws what node:net does */
 export function bind(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve((server.address() as AddressInfo).port)
     })

@@ -25,6 +25,7 @@ import type { S3Upload } from './upload.js'
 /** @returns the committed offset @throws UploadError; what was committed before stays */
 export async function append(upload: S3Upload, body: Body, options: AppendOptions): Promise<number> {
   const run = new Append(upload, body, options)
+  await run.begin()
   for await (const chunk of body) {
     // Awaiting nothing would cost a promise for each chunk.
     const taking = run.take(chunk)
@@ -77,6 +78,18 @@ class Append {
     this.#lastCommit = context.now()
     options.signal?.addEventListener('abort', this.#limitPatience, { once: true })
     if (options.signal?.aborted) this.#limitPatience()
+  }
+
+  /**
+   * Makes room before the first byte is read: of clients that wait for it, nothing is in memory but what came with the head.
+   */
+  async begin(): Promise<void> {
+    if (this.#body.length === 0) return
+    try {
+      this.#isCut = !(await this.#makeRoom(0))
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** Takes bytes of the body. Failures are kept for `end`: the body is stopped instead. */

@@ -45,7 +45,7 @@ export interface S3StoreOptions {
   concurrentPartUploads?: number | undefined
   /**
    * Bytes of uploads in memory at once, over all uploads. At the bound, parts wait in `temporaryDirectory` if one is
-   * set, and else sockets are paused. A single part that is larger is taken alone. Default: 256 MiB.
+   * set, and else sockets are paused. A single part that is larger is taken alone. Default: 128 MiB.
    */
   bufferMemory?: number | undefined
   /** A folder for parts that find no room in `bufferMemory`; its files have no names and never stay. Default: none. */
@@ -87,7 +87,7 @@ export const DEFAULTS = {
   maxObjectSize: 5 * TiB,
   maxBufferedParts: 20,
   concurrentPartUploads: 10,
-  bufferMemory: 256 * MiB,
+  bufferMemory: 128 * MiB,
   disableContentHashes: false,
   requestTimeout: 30_000,
   completeTimeout: 300_000,

@@ -33,6 +33,8 @@ const NOTHING = Buffer.alloc(0)
  */
 export class MemoryBytes implements Bytes {
   readonly #chunks: Uint8Array[]
+  /** Those of them whose memory can be given back. */
+  readonly #ours: Uint8Array[] = []
   #length = 0
   /** Where small chunks are joined, how much of it is in use, and where the ones in a row began that came last. */
   #joined = NOTHING
@@ -57,6 +59,7 @@ export class MemoryBytes implements Bytes {
     else {
       this.#rowFrom = undefined
       this.#chunks.push(chunk)
+      if (isOurs) this.#ours.push(chunk)
     }
     this.#length += length
   }
@@ -99,17 +102,19 @@ export class MemoryBytes implements Bytes {
 
   returned(): void {
     this.#lent--
-    this.#giveBlocks()
+    this.#giveBack()
   }
 
   discard(): void {
     this.#isDiscarded = true
-    this.#giveBlocks()
+    this.#giveBack()
   }
 
   /** What is lent is still being read, perhaps by a request that was given up: such memory must not change. */
-  #giveBlocks(): void {
-    if (this.#isDiscarded && this.#lent === 0) giveBlocks(this.#blocks.splice(0))
+  #giveBack(): void {
+    if (!this.#isDiscarded || this.#lent > 0) return
+    giveBlocks(this.#blocks.splice(0))
+    for (const chunk of this.#ours.splice(0)) freeNow(chunk)
   }
 }
 
