@@ -15,10 +15,10 @@ import { complete, isDropped, putWhole, replacedBy } from './complete.js'
 import { Held } from './held.js'
 import { SLOTS } from './keys.js'
 import { Multipart } from './multipart.js'
-import { choosePartSize, planSegment } from './parts/plan.js'
+import { gridOf, planSegment } from './parts/plan.js'
 import { PartWindow } from './parts/window.js'
 import { advance } from './record/advance.js'
-import { tailLength, type UploadRecord } from './record/record.js'
+import { tailLength, type UploadRecord, withSlot } from './record/record.js'
 import { writeSegment } from './tail.js'
 import type { S3Upload } from './upload.js'
 
@@ -70,7 +70,7 @@ class Append {
     this.#body = body
     this.#options = options
     this.#start = record.offset
-    this.#partSize = record.partSize || choosePartSize(context.limits, record.length, body.length)
+    this.#partSize = gridOf(context.limits, record, body.length)
     this.#window = new PartWindow(context.window(this.#partSize))
     this.#multipart = new Multipart(upload)
     this.#held = new Held(upload)
@@ -270,7 +270,7 @@ class Append {
     if (keep < held.tail.length) await held.loadTail()
     const segment = await this.#writeSegment(slot, held.payload(keep))
     const inMemory = held.inMemory()
-    const slots = this.#upload.record.slots.with(slot, segment.etag)
+    const slots = withSlot(this.#upload.record.slots, slot, segment.etag)
     await this.#commit({ tail: [...held.tail.slice(0, keep), segment], slots })
     held.letGo(this.#upload.record.tail)()
     if (inMemory) this.#upload.rememberTail(inMemory, held.length)
@@ -281,7 +281,7 @@ class Append {
     const owner = {
       known: (index: number) => this.#upload.record.slots[index] ?? null,
       fence: (index: number, etag: string | null) =>
-        this.#upload.commit({ slots: this.#upload.record.slots.with(index, etag) }),
+        this.#upload.commit({ slots: withSlot(this.#upload.record.slots, index, etag) }),
     }
     return writeSegment(context.call, keys, owner, slot, bytes)
   }

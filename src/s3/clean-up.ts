@@ -9,8 +9,13 @@ import type { S3Context } from './context.js'
 import { SLOTS } from './keys.js'
 import type { S3Upload } from './upload.js'
 
-/** All that any writer may have left. */
-const ALL_SLOTS = Array.from({ length: SLOTS }, (_, slot) => slot)
+/**
+ * The slots in which any writer may have left something. The lowest free slot is taken (`planSegment`), so who wrote one
+ * did it on a record that knew all before it.
+ */
+function slotsOf({ record }: S3Upload): number[] {
+  return Array.from({ length: Math.min(SLOTS, record.slots.length + 1) }, (_, slot) => slot)
+}
 
 /**
  * Deletes the slots of an upload that has all its bytes elsewhere. A failure here costs some bytes of storage, not the
@@ -19,7 +24,7 @@ const ALL_SLOTS = Array.from({ length: SLOTS }, (_, slot) => slot)
  */
 export async function deleteSlots(upload: S3Upload): Promise<boolean> {
   const { context, keys, record, inherited } = upload
-  const used = ALL_SLOTS.filter((slot) => inherited || record.leftovers || record.slots[slot])
+  const used = slotsOf(upload).filter((slot) => inherited || record.leftovers || record.slots[slot])
   if (used.length === 0) return true
   return isDone(upload, 'deleting tail slots', () => context.call('deleteObjects', { keys: used.map(keys.slot) }))
 }
@@ -107,7 +112,7 @@ export async function leaveNothingEnded(upload: S3Upload): Promise<void> {
     if (state === 'open') return
     // No record names a slot once all bytes are committed as parts, or as the object.
     const objects = state === 'failed' ? [keys.object] : []
-    await context.call('deleteObjects', { keys: [...objects, ...ALL_SLOTS.map(keys.slot)] })
+    await context.call('deleteObjects', { keys: [...objects, ...slotsOf(upload).map(keys.slot)] })
   })
 }
 
@@ -121,7 +126,7 @@ export async function removeBytes(upload: S3Upload): Promise<void> {
     await upload.abortMultipart(record.uploadId)
     if (!(await abortStrays(upload, true))) throw new Error('unfinished multipart uploads are left')
     const finals = record.joined?.kind === 'partial' ? [keys.finals] : []
-    await context.call('deleteObjects', { keys: [keys.object, ...ALL_SLOTS.map(keys.slot), ...finals] })
+    await context.call('deleteObjects', { keys: [keys.object, ...slotsOf(upload).map(keys.slot), ...finals] })
   } catch (error) {
     throw asStoreFailure(error)
   }

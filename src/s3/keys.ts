@@ -3,8 +3,11 @@
  * @module
  */
 
-/** How many tail slots an upload has: `.part`, `.part1` … `.part7`. */
-export const SLOTS = 8
+/**
+ * How many tail slots an upload has: `.part`, `.part1` … `.part127`. So many that chunks of 40 KiB fill the smallest part
+ * of S3 without being merged (docs/decisions/0006-merging-the-tail.md).
+ */
+export const SLOTS = 128
 
 export interface Prefixes {
   objectPrefix: string
@@ -48,8 +51,8 @@ export function nameOfRecord(key: string, all: Prefixes): string | undefined {
   return isUsableId(name, all) ? name : undefined
 }
 
-/** S3's bound of a key, in bytes of UTF-8. The longest of our suffixes has 7. */
-const MAX_KEY_BYTES = 1024 - 7
+/** S3's bound of a key, in bytes of UTF-8. The longest of our suffixes has 8. */
+const MAX_KEY_BYTES = 1024 - 8
 
 /**
  * Whether an ID may become part of a key: segments of unreserved and harmless characters, joined by single slashes,
@@ -58,7 +61,7 @@ const MAX_KEY_BYTES = 1024 - 7
 export function isUsableId(id: string, { objectPrefix, metadataObjectPrefix }: Prefixes): boolean {
   if (!/^[A-Za-z0-9._~+=@,:!$'()*-]+(\/[A-Za-z0-9._~+=@,:!$'()*-]+)*$/.test(id)) return false
   if (id.split('/').some((segment) => segment === '.' || segment === '..')) return false
-  if (/\.(info|part[1-7]?|finals)$/.test(id)) return false
+  if (/\.(info|part\d{0,3}|finals)$/.test(id)) return false
   return Math.max(objectPrefix.length, metadataObjectPrefix.length) + id.length <= MAX_KEY_BYTES
 }
 

@@ -93,6 +93,9 @@ async function putSegment(
   }
 }
 
+/** Segments that are read at once: none waits for the answer before it, and little lies in memory meanwhile. */
+const READ_AT_ONCE = { segments: 16, bytes: 2 * 1024 * 1024 }
+
 /**
  * Reads the bytes of segments into `into`, verified against their checksums.
  * @returns the segments, now that all checksums are known
@@ -100,15 +103,36 @@ async function putSegment(
  */
 export async function readSegments(call: Call, keys: Keys, tail: readonly Segment[], into: Bytes): Promise<Segment[]> {
   const read: Segment[] = []
-  for (const segment of tail) read.push({ ...segment, crc32: await readSegment(call, keys, segment, into) })
+  for (let rest = tail; rest.length > 0; ) {
+    const some = firstOf(rest)
+    // The first may be large, and goes where it belongs as it comes. The others wait for it.
+    const waiting: Uint8Array[][] = some.map(() => [])
+    const reading = some.map((segment, index) =>
+      readSegment(call, keys, segment, (chunk) => (index === 0 ? into.add(chunk) : void waiting[index]!.push(chunk))),
+    )
+    const sums = await Promise.all(reading)
+    for (const chunk of waiting.flat()) await into.add(chunk)
+    read.push(...some.map((segment, index) => ({ ...segment, crc32: sums[index] })))
+    rest = rest.slice(some.length)
+  }
   return read
+}
+
+/** As many as are read at once; at least one. */
+function firstOf(tail: readonly Segment[]): readonly Segment[] {
+  let bytes = 0
+  const end = tail.findIndex(({ length }, index) => {
+    bytes += length
+    return index > 0 && (bytes > READ_AT_ONCE.bytes || index === READ_AT_ONCE.segments)
+  })
+  return end === -1 ? tail : tail.slice(0, end)
 }
 
 async function readSegment(
   call: Call,
   keys: Keys,
   { slot, length, etag, crc32: sum }: Segment,
-  into: Bytes,
+  add: (chunk: Uint8Array) => Promise<void> | undefined,
 ): Promise<number> {
   const corrupt = (cause: unknown): UploadError => new UploadError('ERR_STORE_CORRUPT', { cause })
   try {
@@ -116,7 +140,7 @@ async function readSegment(
     let seen = 0
     let crc = 0
     for await (const chunk of body) {
-      await into.add(chunk)
+      await add(chunk)
       seen += chunk.length
       crc = crc32(chunk, crc)
     }

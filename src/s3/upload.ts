@@ -227,8 +227,9 @@ export class S3Upload implements UploadHandle {
     if (this.record.length !== undefined) throw new UploadError('ERR_LENGTH_ALREADY_DECLARED')
     if (length < this.record.offset) throw new UploadError('ERR_INVALID_UPLOAD_LENGTH')
     const { limits } = this.context
-    const { partSize, base = { parts: 0, bytes: 0 } } = this.record
-    const most = partSize ? base.bytes + partSize * (limits.maxMultipartParts - base.parts) : limits.maxObjectSize
+    const { partSize, uploadId, base = { parts: 0, bytes: 0 } } = this.record
+    const isFixed = partSize > 0 && uploadId !== undefined
+    const most = isFixed ? base.bytes + partSize * (limits.maxMultipartParts - base.parts) : limits.maxObjectSize
     if (length > Math.min(most, limits.maxObjectSize)) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
     await this.commit({ length })
   }

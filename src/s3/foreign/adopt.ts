@@ -11,7 +11,7 @@ import type { S3Context } from '../context.js'
 import type { Keys } from '../keys.js'
 import { headObject, listParts } from '../look.js'
 import { partSizeAfter } from '../parts/plan.js'
-import { chainEtag, newRecord, type Segment, type UploadRecord } from '../record/record.js'
+import { chainEtag, newRecord, type Segment, type UploadRecord, withSlot } from '../record/record.js'
 import type { ForeignInfo } from './info.js'
 import { contiguousParts } from './run.js'
 
@@ -79,7 +79,7 @@ function unfinished(
     partSize: isChosen ? partSizeAfter(limits, length, listed, { parts: parts.length, bytes, tail: tailBytes }) : 0,
     partsDigest: parts.reduce((chain, { etag }) => chainEtag(chain, etag), ''),
     tail: segment,
-    slots: blank.slots.with(0, tail?.etag ?? null),
+    slots: withSlot(blank.slots, 0, tail?.etag ?? null),
     crc32: parts.length > 0 ? undefined : 0,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { UploadError } from '../../errors.js'
 import { SLOTS } from '../keys.js'
-import type { Segment } from '../record/record.js'
+import { type Segment, tailLength, type UploadRecord } from '../record/record.js'
 
 export interface PartLimits {
   /** Bytes. */
@@ -16,10 +16,28 @@ export interface PartLimits {
 }
 
 /**
+ * The grid of an append: the one of the record, or, as long as no multipart upload was made on it, the one that suits
+ * this body. Before the first part, a client may have sent less than its chunks usually are.
+ *
+ * @param chunk bytes of the body, if it says them
+ * @throws UploadError ERR_MAX_SIZE_EXCEEDED
+ */
+export function gridOf(limits: PartLimits, record: Grid, chunk: number | undefined): number {
+  if (record.partSize > 0 && record.uploadId !== undefined) return record.partSize
+  const isRest = chunk !== undefined && record.offset + chunk === record.length
+  const size = choosePartSize(limits, record.length, isRest ? undefined : chunk)
+  // A tail is always less than a part.
+  return size > tailLength(record.tail) ? size : record.partSize
+}
+
+type Grid = Pick<UploadRecord, 'length' | 'offset' | 'partSize' | 'uploadId' | 'tail'>
+
+/**
  * The one size of all parts but the last.
  *
- * A client that sends its upload in chunks (bodies shorter than the upload) gets the divisor of its chunk size that is
- * nearest to the preferred size, if one is near: then its chunks end where parts end, and no tail is ever written.
+ * A client that sends its upload in chunks (bodies shorter than the upload) gets a grid that its chunks end on. Chunks
+ * of a part and more are cut into equal parts, and no tail is ever written. Smaller ones fill the smallest part that is
+ * a multiple of them: each byte is written once in a tail and once in a part, but for those that fill it.
  *
  * @param length bytes of the upload; undefined for a deferred one
  * @param chunk bytes of the first body, if it says them
@@ -27,34 +45,45 @@ export interface PartLimits {
  */
 export function choosePartSize(limits: PartLimits, length: number | undefined, chunk: number | undefined): number {
   if (length !== undefined && length > limits.maxObjectSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
-  const least = Math.max(limits.minPartSize, leastFor(limits, length))
+  const least = Math.max(limits.minPartSize, leastFor(limits, length, chunk))
   if (least > limits.maxPartSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
-  const most = Math.min(limits.maxPartSize, 2 * limits.preferredPartSize)
   const wanted = Math.max(least, limits.preferredPartSize)
-  if (chunk === undefined || chunk < least || chunk === length) return wanted
-  return divisorNear(chunk, wanted, least, Math.max(most, least)) ?? wanted
+  const isChunk = chunk !== undefined && chunk > 0 && chunk !== length && chunk <= limits.maxObjectSize
+  if (!isChunk) return wanted
+  const most = Math.min(limits.maxPartSize, 2 * wanted)
+  if (chunk >= least) return cut(chunk, wanted, least, most)
+  const multiple = Math.ceil(least / chunk) * chunk
+  return multiple <= most ? multiple : wanted
 }
 
 /**
  * Parts of a deferred upload: large enough for the largest object, but at most 50 MiB, tusd's part size. The largest
  * object of AWS would ask for parts of half a GiB, which every small deferred upload would pay for in memory; with
- * 50 MiB a deferred upload may have 488 GiB, as with tusd.
+ * 50 MiB a deferred upload may have 488 GiB, as with tusd. And at most what can be made of chunks without writing a byte
+ * more often than it must be: a chunk that is a part by itself, or as many small ones as there are slots. The upload may
+ * then have 10,000 chunks at least (docs/decisions/0003-parts-of-deferred-uploads.md).
  */
 const MOST_FOR_DEFERRED = 50 * 1024 * 1024
 
-function leastFor(limits: PartLimits, length: number | undefined): number {
+function leastFor(limits: PartLimits, length: number | undefined, chunk: number | undefined): number {
   if (length !== undefined) return Math.ceil(length / limits.maxMultipartParts)
-  return Math.min(Math.ceil(limits.maxObjectSize / limits.maxMultipartParts), MOST_FOR_DEFERRED)
+  const least = Math.min(Math.ceil(limits.maxObjectSize / limits.maxMultipartParts), MOST_FOR_DEFERRED)
+  if (!chunk) return least
+  return Math.min(least, chunk >= limits.minPartSize ? chunk : chunk * (SLOTS - 1))
 }
 
-function divisorNear(whole: number, wanted: number, least: number, most: number): number | undefined {
-  let best: number | undefined
-  for (let count = Math.max(1, Math.ceil(whole / most)); whole / count >= least; count++) {
-    const size = whole / count
-    if (!Number.isInteger(size)) continue
-    if (best === undefined || Math.abs(size - wanted) < Math.abs(best - wanted)) best = size
-  }
-  return best
+/**
+ * The size of equal parts of a chunk, near `wanted`. Where none of `least` to `most` divides it, some bytes are left over,
+ * fewer than there are parts: the next chunk takes them along.
+ */
+function cut(chunk: number, wanted: number, least: number, most: number): number {
+  const nearer = (one: number, other: number): number =>
+    Math.abs(one - wanted) <= Math.abs(other - wanted) ? one : other
+  const counts = Array.from({ length: Math.floor(chunk / least) }, (_, index) => index + 1)
+  const sizes = counts.map((count) => chunk / count).filter((size) => Math.floor(size) <= most)
+  const whole = sizes.filter(Number.isInteger)
+  if (whole.length > 0) return whole.reduce(nearer)
+  return sizes.length > 0 ? sizes.map(Math.floor).reduce(nearer) : wanted
 }
 
 /**

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto'
 import { concatOf, earlierOf, type Joined } from '../../store/file-info.js'
 import type { Digests, NewUpload, UploadInfo, UploadState } from '../../store/info.js'
 import { randomHex } from '../../store/random.js'
-import { SLOTS } from '../keys.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
 export interface Segment {
@@ -56,7 +55,7 @@ export interface UploadRecord {
   partsDigest: string
   /** In order; the bytes after the parts. */
   tail: Segment[]
-  /** What each slot held when last known: its ETag, or null if it was never written. */
+  /** What each slot held when last known: its ETag, or null if it was not there. Those after the last were never named. */
   slots: (string | null)[]
   /**
    * CRC32 of the bytes in the committed parts, or of the whole object; the tail's segments have their own. Undefined if
@@ -101,7 +100,7 @@ export function newRecord({ concat, ...upload }: NewUpload, createdAt: number): 
     partBytes: 0,
     partsDigest: '',
     tail: [],
-    slots: Array.from({ length: SLOTS }, () => null),
+    slots: [],
     crc32: 0,
     etag: undefined,
     replaces: undefined,
@@ -120,6 +119,12 @@ export const newNonce = (): string => randomHex(16)
 /** Extends the chain by the ETag of one more part. ETags count without their quotes, which some providers drop. */
 export function chainEtag(digest: string, etag: string): string {
   return createHash('sha256').update(digest).update(etag.replaceAll('"', '')).digest('hex')
+}
+
+/** `slots`, but that `slot` holds what has this ETag. */
+export function withSlot(slots: readonly (string | null)[], slot: number, etag: string | null): (string | null)[] {
+  const length = Math.max(slots.length, slot + 1)
+  return Array.from({ length }, (_, index) => (index === slot ? etag : (slots[index] ?? null)))
 }
 
 export const tailLength = (tail: readonly Segment[]): number => tail.reduce((sum, { length }) => sum + length, 0)
