@@ -110,7 +110,7 @@ export const nameOf = ({ operation, target, partNumber, nth, where }: Moment): s
   [where, operation, target, partNumber, nth && `(${nth})`].filter(Boolean).join(' ')
 
 const targetOf = (key: string): Moment['target'] =>
-  key.endsWith('.info') ? 'record' : /\.part\d?$/.test(key) ? 'slot' : 'object'
+  key.endsWith('.info') ? 'record' : /\.part\d*$/.test(key) ? 'slot' : 'object'
 
 /** Holds the next request of this server that is of this moment; all others pass. */
 export function hold(server: Server, moment: Moment): Gate {

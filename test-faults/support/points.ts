@@ -63,7 +63,7 @@ export const KINDS: readonly Kind[] = [
  * of the upload's objects, and the how manieth of those it is.
  */
 export function nameOf(node: string, { operation, key, partNumber }: ProxiedCall): string {
-  const [, kind] = /\.(info|part\d?)$/.exec(key) ?? []
+  const [, kind] = /\.(info|part\d*)$/.exec(key) ?? []
   const what = key === '' ? '' : kind === 'info' ? ' record' : kind ? ` tail ${kind}` : ' object'
   return `${node}: ${operation}${partNumber === undefined ? what : ` ${partNumber}`}`
 }

@@ -214,7 +214,7 @@ export class Client {
     const status = await this.ask(0)
     const all = await this.#world.ground.stored(this.id!)
     // A segment that lost its race to the node that made the upload is known to nobody (docs/concurrency.md).
-    const known = raced ? all.filter((name) => !/\.part\d?$/.test(name)) : all
+    const known = raced ? all.filter((name) => !/\.part\d*$/.test(name)) : all
     const mayHaveNote = this.isJoined && (status === 200 || raced)
     const stored = mayHaveNote ? known.filter((name) => name !== `${this.id}.finals`) : known
     if (status === 200) {

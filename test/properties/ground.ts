@@ -82,7 +82,7 @@ const targetOf = (key: string): Strike['target'] =>
     ? 'record'
     : key.endsWith('.finals')
       ? 'finals'
-      : /\.part\d?$/.test(key)
+      : /\.part\d*$/.test(key)
         ? 'slot'
         : 'object'
 

@@ -27,6 +27,45 @@ test('a segment is read as it was committed', async () => {
   assert.deepEqual(Buffer.concat(into.chunks() as Uint8Array[]), stored)
 })
 
+test('small segments are read at once, a few at a time, and stand in order', async () => {
+  const tail = Array.from({ length: 40 }, (_, slot) => {
+    const bytes = Buffer.from(`segment ${slot} `)
+    return { bytes, slot, length: bytes.length, etag: `"${slot}"`, crc32: crc32(bytes) }
+  })
+  let running = 0
+  let most = 0
+  const call = (async (_: string, { ifMatch }: { ifMatch: string }) => {
+    most = Math.max(most, ++running)
+    // The first answers last.
+    await new Promise((resolve) => setTimeout(resolve, 20 - (Number(ifMatch.slice(1, -1)) % 20)))
+    running--
+    return { body: [tail.find(({ etag }) => etag === ifMatch)!.bytes] }
+  }) as unknown as Call
+  const into = new MemoryBytes()
+  await readSegments(call, keys, tail, into)
+  assert.deepEqual(Buffer.concat(into.chunks()), Buffer.concat(tail.map(({ bytes }) => bytes)))
+  assert.equal(most, 16)
+})
+
+test('large segments are read one after the other', async () => {
+  const large = Buffer.alloc(3 * 1024 * 1024, 'x')
+  const tail = [0, 1, 2].map((slot) => ({ slot, length: large.length, etag: '"e"', crc32: crc32(large) }))
+  let running = 0
+  const call = (async () => {
+    assert.equal(++running, 1)
+    return {
+      body: (async function* () {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        running--
+        yield large
+      })(),
+    }
+  }) as unknown as Call
+  const into = new MemoryBytes()
+  await readSegments(call, keys, tail, into)
+  assert.equal(into.chunks().length, 3)
+})
+
 for (const [name, bytes, code] of [
   ['other bytes', Buffer.from(stored).fill('x', 3, 4), 'ERR_STORE_CORRUPT'],
   ['more bytes', Buffer.concat([stored, stored]), 'ERR_STORE_CORRUPT'],
