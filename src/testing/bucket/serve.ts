@@ -35,6 +35,8 @@ export interface Service {
   account: Account
   readonly interceptor: Interceptor
   readonly quirked: ReturnType<typeof withQuirks>
+  /** Bytes a second; undefined for as many as come. */
+  readonly connectionRate: number | undefined
   /** How often each operation was asked for. */
   readonly requests: Map<OperationName, number>
   report(record: RequestRecord): void
@@ -48,6 +50,8 @@ interface Exchange {
   /** The client waits for a 100 before it sends the body. */
   waitsForContinue: boolean
   bytes: number
+  /** Bytes a second that are read of the body. */
+  readonly rate: number | undefined
   /** The body, if it was read before the operation asked for it. */
   taken?: readonly Buffer[]
   route?: Route
@@ -63,7 +67,8 @@ export async function serve(
 ): Promise<void> {
   const started = performance.now()
   const requestId = randomBytes(8).toString('hex').toUpperCase()
-  const exchange: Exchange = { request, response, requestId, waitsForContinue, bytes: 0 }
+  const rate = service.connectionRate
+  const exchange: Exchange = { request, response, requestId, waitsForContinue, bytes: 0, rate }
   // An error of the connection reaches whoever reads or writes; without a listener it would also end the process.
   request.on('error', () => {})
   response.on('error', () => {})
@@ -172,9 +177,13 @@ async function* readBytes(exchange: Exchange): AsyncGenerator<Buffer> {
   if (exchange.waitsForContinue) exchange.response.writeContinue()
   exchange.waitsForContinue = false
   // Leaving the loop early must not destroy the connection: the client is still to learn why.
+  const started = performance.now()
   for await (const bytes of exchange.request.iterator({ destroyOnReturn: false })) {
     exchange.bytes += bytes.length
     yield bytes
+    const early =
+      exchange.rate === undefined ? 0 : started + (exchange.bytes / exchange.rate) * 1_000 - performance.now()
+    if (early > 1) await sleep(early)
   }
 }
 

@@ -35,6 +35,8 @@ export interface BucketOptions {
   minPartSize?: number
   /** Entries on one page of a list, at most. Default: 1000, as on S3; tests may want less. */
   maxListSize?: number
+  /** Bytes a second that it takes of one connection, as S3 has such a limit. Default: none. */
+  connectionRate?: number
   /** Called after each request. Must not throw. */
   onRequest?: (record: RequestRecord) => void
   /** See `DevelopmentBucket.intercept`. */
@@ -89,6 +91,7 @@ async function createService(options: BucketOptions): Promise<Service> {
     buckets = [],
     onRequest = () => {},
     quirks = {},
+    connectionRate,
   } = options
   const store = await Store.open(directory)
   for (const name of buckets) await ensureBucket(store, name, now())
@@ -97,6 +100,7 @@ async function createService(options: BucketOptions): Promise<Service> {
   return {
     context: { store, region, now, minPartSize, maxListSize, quirks },
     quirked: withQuirks(quirks),
+    connectionRate,
     account: { accessKeyId, secretAccessKey, region },
     interceptor,
     requests: new Map(),
@@ -129,11 +133,13 @@ function present(service: Service, host: string, port: number, close: () => Prom
   }
 }
 
-function checkOptions({ buckets = [], minPartSize = 1, maxListSize = 1 }: BucketOptions, host: string): void {
+function checkOptions(options: BucketOptions, host: string): void {
+  const { buckets = [], minPartSize = 1, maxListSize = 1, connectionRate = 1 } = options
   if (!['127.0.0.1', '::1', 'localhost'].includes(host))
     throw new TypeError(`host must be a loopback address, not ${host}`)
   if (!(minPartSize >= 0)) throw new TypeError('minPartSize must be a number of bytes')
   if (!(maxListSize >= 1 && maxListSize <= 1000)) throw new TypeError('maxListSize must be from 1 to 1000')
+  if (!(connectionRate > 0)) throw new TypeError('connectionRate must be a positive number of bytes a second')
   for (const name of buckets) checkBucketName(name)
 }
 

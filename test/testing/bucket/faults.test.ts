@@ -162,6 +162,17 @@ describe('options', () => {
     await bucket.close()
   })
 
+  it('takes no more of a connection in a second than connectionRate', async () => {
+    const { bucket, s3 } = await start(await temporaryDirectory(), { connectionRate: 1_000_000 })
+    const began = performance.now()
+    await s3.putObject({ Bucket: NAME, Key: 'key', Body: Buffer.alloc(400_000, 'x') })
+    assert.ok(performance.now() - began >= 390)
+    assert.equal((await text(s3, 'key')).length, 400_000)
+    await bucket.close()
+    const directory = await temporaryDirectory()
+    await assert.rejects(startBucket({ directory, connectionRate: 0 }), /connectionRate/)
+  })
+
   it('pages lists by maxListSize', async () => {
     const { bucket, s3 } = await start(await temporaryDirectory(), { maxListSize: 2 })
     for (const Key of ['a', 'b', 'c']) await s3.putObject({ Bucket: NAME, Key, Body: 'x' })
