@@ -6,6 +6,7 @@
  * or, if the upload ends with it, the last part; an upload that fits into one part is one PutObject.
  * @module
  */
+import { setMaxListeners } from 'node:events'
 import { UploadError } from '../errors.js'
 import { laterOf } from '../store/file-info.js'
 import type { AppendOptions, Body } from '../store/store.js'
@@ -71,11 +72,13 @@ class Append {
     this.#options = options
     this.#start = record.offset
     this.#partSize = gridOf(context.limits, record, body.length)
-    this.#window = new PartWindow(context.window(this.#partSize))
+    this.#window = new PartWindow((pending) => context.mayFill(this.#partSize, pending))
     this.#multipart = new Multipart(upload)
     this.#held = new Held(upload)
     this.#nextPart = record.parts + 1
     this.#lastCommit = context.now()
+    // One for each part on its way.
+    setMaxListeners(0, this.#giveUp.signal)
     options.signal?.addEventListener('abort', this.#limitPatience, { once: true })
     if (options.signal?.aborted) this.#limitPatience()
   }

@@ -23,8 +23,8 @@ export interface S3Context {
   budget: Budget
   /** Where parts wait that find no room in the budget; undefined: they wait in the client instead. */
   temporaryDirectory: string | undefined
-  /** Parts of one upload that may be unconfirmed at once. */
-  window: (partSize: number) => number
+  /** Whether an upload that has so many parts unconfirmed may fill another. */
+  mayFill: (partSize: number, pending: number) => boolean
   /** Milliseconds between two commits of one long append. */
   commitInterval: number
   now: () => number

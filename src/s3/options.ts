@@ -31,8 +31,9 @@ export interface S3StoreOptions {
   /** Bytes; the smallest part but the last that the provider takes. Default: 5 MiB. */
   minPartSize?: number | undefined
   /**
-   * Bytes of a part, unless the upload needs larger ones to stay within `maxMultipartParts`. An upload that fits into
-   * one part is one PutObject. Default: 8 MiB (tusd: 50).
+   * Bytes of a part, unless the upload needs larger ones to stay within `maxMultipartParts`, or the client sends chunks:
+   * their ends are then ends of parts (docs/objects-in-the-bucket.md). An upload that fits into one part is one PutObject.
+   * Default: 8 MiB (tusd: 50).
    */
   preferredPartSize?: number | undefined
   /** How many parts a multipart upload may have. Default: 10,000. */
@@ -41,7 +42,10 @@ export interface S3StoreOptions {
   maxObjectSize?: number | undefined
   /** How many parts of one upload may be in memory, waiting for S3. Default: 20. */
   maxBufferedParts?: number | undefined
-  /** How many parts are sent to S3 at once, over all uploads. Default: 10. */
+  /**
+   * How many parts are sent to S3 at once, over all uploads, at most. It begins with 8, and more are used where they bring
+   * more bytes a second; after a SlowDown fewer (docs/performance.md). Default: 32 (tusd: 10).
+   */
   concurrentPartUploads?: number | undefined
   /**
    * Bytes of uploads in memory at once, over all uploads. At the bound, parts wait in `temporaryDirectory` if one is
@@ -86,7 +90,7 @@ export const DEFAULTS = {
   maxMultipartParts: 10_000,
   maxObjectSize: 5 * TiB,
   maxBufferedParts: 20,
-  concurrentPartUploads: 10,
+  concurrentPartUploads: 32,
   bufferMemory: 128 * MiB,
   disableContentHashes: false,
   requestTimeout: 30_000,

@@ -9,6 +9,8 @@ import { directPlane } from './call/direct.js'
 import { guarded } from './call/integrity.js'
 import { limited } from './call/limited.js'
 import { withMissing } from './call/missing.js'
+import { Pace } from './call/pace.js'
+import { Places } from './call/places.js'
 import { refreshed } from './call/refreshed.js'
 import { DEFAULT_RETRY, retried } from './call/retried.js'
 import { isSdkClient, sdkCall } from './call/sdk.js'
@@ -20,6 +22,8 @@ export interface ServiceCall {
   call: Call
   /** Without retries and what the provider at hand needs: for finding out what that is. */
   plain: Call
+  /** Where the bytes of uploads wait to be sent. */
+  places: Places
   close(): void
 }
 
@@ -36,11 +40,13 @@ export function composeCall(options: ResolvedOptions, provider: Capabilities): S
     }
     return control(name, input, signal)
   }
+  const places = new Places(new Pace(concurrentPartUploads))
   const retry = { ...DEFAULT_RETRY, attempts: maxAttempts }
   const authorized = isSdkClient(service) ? refreshed(send, service.config.credentials) : send
   const suited = conditioned(withMissing(guarded(authorized, provider, logger), provider), provider)
   return {
-    call: retried(limited(suited, concurrentPartUploads), retry, provider),
+    call: retried(limited(suited, places), retry, provider),
+    places,
     plain: authorized,
     close: () => direct?.close(),
   }

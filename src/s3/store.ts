@@ -45,9 +45,9 @@ export class S3Store implements Store {
   constructor(options: S3StoreOptions) {
     const all = resolveOptions(options)
     const provider = { ...AWS_CAPABILITIES }
-    const { call, plain, close } = composeCall(all, provider)
+    const { call, plain, places, close } = composeCall(all, provider)
     const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
-    const mostAtOnce = Math.min(all.maxBufferedParts, all.concurrentPartUploads)
+    const budget = new Budget(all.bufferMemory)
     this.#close = close
     this.#context = {
       bucket: all.bucket,
@@ -55,10 +55,14 @@ export class S3Store implements Store {
       call,
       provider,
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
-      budget: new Budget(all.bufferMemory),
+      budget,
       temporaryDirectory: all.temporaryDirectory,
-      // One fast upload must not take the whole memory from the others.
-      window: (partSize) => Math.max(1, Math.min(mostAtOnce, Math.floor(all.bufferMemory / 4 / partSize))),
+      mayFill: (partSize, pending) => {
+        if (pending >= Math.min(all.maxBufferedParts, places.share)) return false
+        // One fast upload must not take the whole memory from the others: a quarter, or of half what is left.
+        const isSmall = (pending + 1) * partSize <= all.bufferMemory / 4
+        return isSmall || budget.used + partSize <= all.bufferMemory / 2
+      },
       commitInterval: all.commitInterval,
       now: all.now,
       logger: all.logger,

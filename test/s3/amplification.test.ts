@@ -4,7 +4,17 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { idOf, type Node, type OpenBucket, openBucket, patch, post, sha256, someBytes, startNode } from '../support/stack.js'
+import {
+  idOf,
+  type Node,
+  type OpenBucket,
+  openBucket,
+  patch,
+  post,
+  sha256,
+  someBytes,
+  startNode,
+} from '../support/stack.js'
 
 const KiB = 1024
 const MiB = 1024 * KiB

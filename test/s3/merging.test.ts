@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { SLOTS } from '../../src/s3/keys.js'
-import { idOf, type Node, type OpenBucket, openBucket, patch, post, sha256, someBytes, startNode } from '../support/stack.js'
+import {
+  idOf,
+  type Node,
+  type OpenBucket,
+  openBucket,
+  patch,
+  post,
+  sha256,
+  someBytes,
+  startNode,
+} from '../support/stack.js'
 
 describe('a tail of more PATCHes than slots', () => {
   let bucket: OpenBucket

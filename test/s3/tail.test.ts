@@ -63,7 +63,7 @@ test('large segments are read one after the other', async () => {
   }) as unknown as Call
   const into = new MemoryBytes()
   await readSegments(call, keys, tail, into)
-  assert.equal(into.chunks().length, 3)
+  assert.equal(Buffer.concat(into.chunks()).length, 3 * large.length)
 })
 
 for (const [name, bytes, code] of [

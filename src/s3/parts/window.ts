@@ -20,7 +20,7 @@ interface Entry {
 }
 
 export class PartWindow {
-  readonly #limit: number
+  readonly #mayAdd: (pending: number) => boolean
   #entries: Entry[] = []
   #pending = 0
   /** Parts that were taken out as confirmed. */
@@ -28,9 +28,9 @@ export class PartWindow {
   /** The first failure of any part. */
   failure: unknown
 
-  /** @param limit how many parts may be unconfirmed at once */
-  constructor(limit: number) {
-    this.#limit = limit
+  /** @param mayAdd whether there may be one more when so many are unconfirmed; asked again when one was settled */
+  constructor(mayAdd: (pending: number) => boolean) {
+    this.#mayAdd = mayAdd
   }
 
   /** Parts that were added and not yet taken. */
@@ -77,7 +77,7 @@ export class PartWindow {
 
   /** Waits until another part may be added, or one failed. */
   async room(): Promise<void> {
-    while (this.#pending >= this.#limit && this.failure === undefined) await this.#change()
+    while (this.#pending > 0 && !this.#mayAdd(this.#pending) && this.failure === undefined) await this.#change()
   }
 
   /** Waits until nothing is on its way any more. */

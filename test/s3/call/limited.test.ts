@@ -3,8 +3,11 @@ import { test } from 'node:test'
 import { type Call, payloadOf } from '../../../src/s3/call/call.js'
 import { S3Fault } from '../../../src/s3/call/faults.js'
 import { limited } from '../../../src/s3/call/limited.js'
+import { Pace } from '../../../src/s3/call/pace.js'
+import { Places } from '../../../src/s3/call/places.js'
 
 const PART = { key: 'k', uploadId: 'u', partNumber: 1, body: payloadOf([], 0) }
+const placesOf = (most: number, now?: () => number): Places => new Places(new Pace(most, now))
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** A server that holds requests until it is told what to answer to the oldest. */
@@ -32,7 +35,7 @@ function server() {
 
 test('no more at once than allowed, first come first served', async () => {
   const s3 = server()
-  const call = limited(s3.call, 2)
+  const call = limited(s3.call, placesOf(2))
   const done: number[] = []
   for (const number of [1, 2, 3]) void call('uploadPart', PART).then(() => done.push(number))
   await turn()
@@ -44,7 +47,10 @@ test('no more at once than allowed, first come first served', async () => {
 test('SlowDown halves the places, successes give them back one by one', async () => {
   const s3 = server()
   let time = 0
-  const call = limited(s3.call, 8, () => time)
+  const call = limited(
+    s3.call,
+    placesOf(8, () => time),
+  )
   for (let count = 0; count < 100; count++) void call('uploadPart', PART).catch(() => undefined)
   await turn()
   assert.equal(s3.running, 8)
@@ -64,7 +70,7 @@ test('SlowDown halves the places, successes give them back one by one', async ()
 
 test('records do not wait behind bytes', async () => {
   const s3 = server()
-  const call = limited(s3.call, 1)
+  const call = limited(s3.call, placesOf(1))
   void call('uploadPart', PART)
   void call('putObject', { key: 'r', body: payloadOf([], 0), data: false })
   await turn()
@@ -73,7 +79,7 @@ test('records do not wait behind bytes', async () => {
 
 test('a request that waits can be given up', async () => {
   const s3 = server()
-  const call = limited(s3.call, 1)
+  const call = limited(s3.call, placesOf(1))
   const abort = new AbortController()
   void call('uploadPart', PART)
   const second = call('uploadPart', PART, abort.signal)
@@ -81,4 +87,49 @@ test('a request that waits can be given up', async () => {
   await assert.rejects(second, { code: 'ABORT_ERR' })
   await s3.succeed()
   assert.equal(s3.running, 0)
+})
+
+test('whoever has the fewest on their way is served first: a huge upload does not keep small ones waiting', async () => {
+  const s3 = server()
+  const call = limited(s3.call, placesOf(4))
+  const done: string[] = []
+  const send = (key: string) => void call('uploadPart', { ...PART, key }).then(() => done.push(key))
+  for (let count = 0; count < 20; count++) send('huge')
+  for (const key of ['small', 'smaller', 'smallest']) send(key)
+  await turn()
+  for (let count = 0; count < 8; count++) await s3.succeed()
+  assert.deepEqual(done.slice(0, 4), ['huge', 'huge', 'huge', 'huge'])
+  assert.deepEqual(done.slice(4, 7), ['small', 'smaller', 'smallest'])
+})
+
+test('two uploads of many parts share the places', async () => {
+  const s3 = server()
+  const call = limited(s3.call, placesOf(8))
+  const running = new Map<string, number>()
+  const send = (key: string) =>
+    void call('uploadPart', { ...PART, key }).then(() => running.set(key, (running.get(key) ?? 0) + 1))
+  for (let count = 0; count < 100; count++) send('first')
+  for (let count = 0; count < 100; count++) send('second')
+  await turn()
+  for (let count = 0; count < 108; count++) await s3.succeed()
+  assert.ok(Math.abs(running.get('second')! - 50) <= 8, `${running.get('second')} of 108 were of the second`)
+})
+
+test('an upload may fill all places while nobody waits, and else its share; at least two', async () => {
+  const s3 = server()
+  const places = placesOf(8)
+  const call = limited(s3.call, places)
+  assert.equal(places.share, 8)
+  const send = (key: string) => void call('uploadPart', { ...PART, key })
+  for (let count = 0; count < 8; count++) send('a')
+  await turn()
+  assert.equal(places.share, 8)
+  send('b')
+  await turn()
+  assert.equal(places.share, 4)
+  for (const key of ['c', 'd', 'e', 'f', 'g']) send(key)
+  await turn()
+  assert.equal(places.share, 2)
+  for (let count = 0; count < 14; count++) await s3.succeed()
+  assert.equal(places.share, 8)
 })
