@@ -24,7 +24,9 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 async function watched(options: Parameters<typeof openBucket>[0], store: Partial<S3StoreOptions> = {}) {
   let now = 0
   let most = 0
-  let slowDowns = 0
+  let answered = 0
+  const slowDowns: number[] = []
+  const begun: { answered: number; now: number }[] = []
   const ended: string[] = []
   const bucket: OpenBucket = await openBucket({
     minPartSize: 64 * KiB,
@@ -32,12 +34,16 @@ async function watched(options: Parameters<typeof openBucket>[0], store: Partial
     intercept: (request) => {
       const fault = options?.intercept?.(request)
       if (request.operation !== 'UploadPart') return fault
-      if (fault?.action === 'status') slowDowns++
+      if (fault?.action === 'status') slowDowns.push(answered)
       most = Math.max(most, ++now)
+      begun.push({ answered, now })
       return fault
     },
     onRequest({ operation, key }) {
-      if (operation === 'UploadPart') now--
+      if (operation === 'UploadPart') {
+        now--
+        answered++
+      }
       ended.push(`${operation} ${key}`)
     },
   })
@@ -48,12 +54,12 @@ async function watched(options: Parameters<typeof openBucket>[0], store: Partial
     node,
     ended,
     /** Parts that were answered. */
-    parts: () => ended.filter((what) => what.startsWith('UploadPart')).length,
-    counts: () => ({ most, slowDowns }),
-    /** Begins to count anew. */
-    reset() {
-      most = now
-    },
+    parts: () => answered,
+    /** How many parts had been answered when each SlowDown came. */
+    slowDowns,
+    /** Of each part how many had been answered when it began, and how many were on their way then, itself included. */
+    begun,
+    counts: () => ({ most }),
     async send(bytes: Buffer): Promise<string> {
       const url = (await post(node, { 'Upload-Length': String(bytes.length) })).headers.get('Location')!
       assert.equal((await patch(url, 0, bytes)).status, 204)
@@ -96,16 +102,11 @@ describe('parts on their way at once', () => {
     const s3 = await watched({ connectionRate: 4_000_000, intercept }, { concurrentPartUploads: 8 })
     try {
       const bytes = someBytes(8 * MiB)
-      const sending = s3.send(bytes)
-      sending.catch(() => undefined)
-      while (s3.counts().slowDowns === 0) await pause()
+      const id = await s3.send(bytes)
       assert.equal(s3.counts().most, 8)
-      // Those that were on their way are answered meanwhile.
-      for (const before = s3.parts(); s3.parts() < before + 8; ) await pause()
-      s3.reset()
-      for (const before = s3.parts(); s3.parts() < before + 4; ) await pause()
-      assert.ok(s3.counts().most <= 7, `${s3.counts().most} at once`)
-      const id = await sending
+      const [at] = s3.slowDowns
+      const soon = s3.begun.filter(({ answered }) => answered > at! && answered <= at! + 8)
+      assert.ok(soon.length > 0 && soon.every(({ now }) => now <= 5), soon.map(({ now }) => now).join(' '))
       assert.equal((await s3.bucket.object(id)).sha256, sha256(bytes))
     } finally {
       await s3.close()
