@@ -59,9 +59,9 @@ export class S3Store implements Store {
       temporaryDirectory: all.temporaryDirectory,
       mayFill: (partSize, pending) => {
         if (pending >= Math.min(all.maxBufferedParts, places.share)) return false
-        // One fast upload must not take the whole memory from the others: a quarter, or of half what is left.
-        const isSmall = (pending + 1) * partSize <= all.bufferMemory / 4
-        return isSmall || budget.used + partSize <= all.bufferMemory / 2
+        // One fast upload must not take the memory that others wait for.
+        const isQuarter = (pending + 1) * partSize <= all.bufferMemory / 4
+        return isQuarter || (budget.waiting === 0 && budget.used + partSize <= all.bufferMemory)
       },
       commitInterval: all.commitInterval,
       now: all.now,

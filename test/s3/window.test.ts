@@ -133,12 +133,29 @@ describe('parts on their way at once', () => {
     }
   })
 
-  test('parts of which two fit into half of the memory overlap: one is sent while the next one fills', async () => {
-    const size = { preferredPartSize: MiB, bufferMemory: 4 * MiB }
+  test('parts of which two fit into memory overlap: one is sent while the next one fills', async () => {
+    const size = { preferredPartSize: MiB, bufferMemory: 2 * MiB }
     const s3 = await watched({ connectionRate: 20_000_000 }, size)
     try {
       await s3.send(someBytes(8 * MiB))
       assert.equal(s3.counts().most, 2)
+    } finally {
+      await s3.close()
+    }
+  })
+
+  test('an upload that has filled the memory leaves what it gives back to those who wait', async () => {
+    const size = { preferredPartSize: MiB, bufferMemory: 4 * MiB }
+    const s3 = await watched({ connectionRate: 4_000_000 }, size)
+    try {
+      const huge = s3.send(someBytes(40 * MiB))
+      huge.catch(() => undefined)
+      while (s3.parts() < 4) await pause()
+      const before = s3.parts()
+      for (let count = 0; count < 3; count++) await s3.send(someBytes(900 * KiB))
+      const parts = s3.parts() - before
+      assert.ok(parts <= 24, `${parts} parts of the huge upload went before three small ones`)
+      await huge
     } finally {
       await s3.close()
     }
