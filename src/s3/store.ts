@@ -108,7 +108,7 @@ export class S3Store implements Store {
     await this.ready({ exclusive: false })
     const remembered = this.#remembered.get(id)
     const isGood = remembered !== undefined && !remembered.isStale && remembered.version !== undefined
-    if (isGood && options.cached) return this.#remember(underLease(remembered, options))
+    if (isGood && options.cached && !options.lease?.handedOver) return this.#remember(underLease(remembered, options))
     const { keys, committed } = await this.#find(id)
     const isKnown = isGood && remembered.version === committed.etag
     const known = isKnown ? remembered : new S3Upload(this.#context, keys, committed.record, committed)

@@ -37,6 +37,11 @@ export interface WriteLease {
   remaining(): number
   /** Fires when no write may begin any more although the lease was not released. It does not come back. */
   readonly lost: AbortSignal
+  /**
+   * Somebody else had the lock since this process had it last, so what this process remembers of the upload is out of
+   * date. Undefined: the locker does not know.
+   */
+  readonly handedOver?: boolean | undefined
 }
 
 export interface Lease extends WriteLease {
@@ -50,6 +55,18 @@ export interface Locker {
    * @throws UploadError ERR_UPLOAD_LOCKED (another holds it and did not release in time) · ERR_LOCKER_UNAVAILABLE
    */
   acquire(id: string, options: AcquireOptions): Promise<Lease>
+  /**
+   * Asks whoever has the lock to release it, and waits until nobody has it, without taking it. HEAD does that where it is
+   * cheap; where it is absent, HEAD of an unfinished upload takes the lock for a moment.
+   * @param timeout milliseconds
+   * @throws UploadError ERR_UPLOAD_LOCKED · ERR_LOCKER_UNAVAILABLE
+   */
+  yielded?(id: string, timeout: number, signal?: AbortSignal): Promise<void>
+  /**
+   * `server`: it keeps apart the processes of one server, and nobody else. A store that cannot keep writers apart by itself
+   * then needs the promise of `singleProcess` besides. Default: `everywhere`.
+   */
+  readonly reach?: 'everywhere' | 'server'
   /**
    * Finds out at start whether the locker can serve. Commands do not wait for it.
    * @throws UploadError ERR_INVALID_OPTIONS (it never can) · ERR_LOCKER_UNAVAILABLE (not now)

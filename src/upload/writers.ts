@@ -78,9 +78,9 @@ export class Writers {
     setMaxListeners(0, this.#closing.signal)
   }
 
-  /** Whether writers on other nodes are asked to yield, too. */
-  get isShared(): boolean {
-    return this.#locker !== undefined
+  /** Whether only who takes the lock knows that nobody writes elsewhere. */
+  get isKnownByTaking(): boolean {
+    return this.#locker !== undefined && this.#locker.yielded === undefined
   }
 
   /** Whether somebody here writes the upload. */
@@ -107,7 +107,7 @@ export class Writers {
     const deadline = performance.now() + timeout
     if (quietly && this.#active.has(id)) throw locked()
     // Nothing may come between the look and the taking: of two newcomers only one finds the place free.
-    while (this.#active.has(id)) await this.yielded(id, deadline - performance.now())
+    while (this.#active.has(id)) await this.#yieldedHere(id, deadline - performance.now())
     if (this.#closing.signal.aborted) throw shuttingDown()
     const writer = new Active()
     this.#active.set(id, writer)
@@ -130,18 +130,29 @@ export class Writers {
   ): Promise<void> {
     const { signal } = this.#closing
     const onReleaseRequested = (): void => writer.stop('yield')
+    writer.holds(await this.#untilClosed(locker.acquire(id, { ...how, signal, onReleaseRequested })))
+  }
+
+  async #untilClosed<T>(waiting: Promise<T>): Promise<T> {
     try {
-      writer.holds(await locker.acquire(id, { ...how, signal, onReleaseRequested }))
+      return await waiting
     } catch (error) {
-      throw signal.aborted ? shuttingDown() : error
+      throw this.#closing.signal.aborted ? shuttingDown() : error
     }
   }
 
   /**
-   * Asks whoever writes the upload to yield, and waits until nobody does.
-   * @throws UploadError ERR_UPLOAD_LOCKED after `timeout` milliseconds
+   * Asks whoever writes the upload to yield, and waits until nobody does: here, and elsewhere if the locker can tell.
+   * @throws UploadError ERR_UPLOAD_LOCKED after `timeout` milliseconds · ERR_LOCKER_UNAVAILABLE · ERR_SERVER_SHUTDOWN
    */
   async yielded(id: string, timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout
+    await this.#yieldedHere(id, timeout)
+    if (!this.#locker?.yielded) return
+    await this.#untilClosed(this.#locker.yielded(id, deadline - performance.now(), this.#closing.signal))
+  }
+
+  async #yieldedHere(id: string, timeout: number): Promise<void> {
     const deadline = performance.now() + timeout
     for (let active = this.#active.get(id); active; active = this.#active.get(id)) {
       active.stop('yield')
