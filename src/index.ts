@@ -2,6 +2,7 @@
 export { FAILURES, type FailureCode, UploadError } from './errors.js'
 export type { CorsOptions } from './http/cors.js'
 export {
+  type Counters,
   createServer,
   type Holdfast,
   type Logger,

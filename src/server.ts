@@ -16,11 +16,12 @@ import { codecFor, type SelectOptions } from './protocol/select.js'
 import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
 import type { Outcome, Report } from './upload/command.js'
+import type { Counters } from './upload/counters.js'
 import { regularly } from './upload/regularly.js'
 import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { Uploads } from './upload/uploads.js'
 
-export type { SweepOptions, SweepReport }
+export type { Counters, SweepOptions, SweepReport }
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {
@@ -125,6 +126,8 @@ export interface Holdfast {
   readonly serve: Serve
   /** How many uploads are being written now. */
   readonly active: number
+  /** What was done since the start. The object stays the same; its numbers grow. */
+  readonly counters: Readonly<Counters>
   /**
    * Looks whether the store and the locker can serve. Requests look by themselves; who wants to know at start awaits this.
    * @throws UploadError ERR_INVALID_OPTIONS: not with these options · others: not now
@@ -179,6 +182,7 @@ export function createServer(options: ServerOptions): Holdfast {
     get active() {
       return uploads.active
     },
+    counters: uploads.counters,
     async ready() {
       await Promise.all([uploads.ready(), locker?.ready?.()])
     },
@@ -263,6 +267,7 @@ class Server {
   /** One request, from its head to its answer. Everything that can go wrong below ends in this catch. */
   async serve(exchange: Exchange): Promise<void> {
     const { head } = exchange
+    this.#uploads.counters.requests++
     const started = performance.now()
     const codec = codecFor(head, this.#protocols)
     const context = this.#context(exchange)

@@ -7,6 +7,7 @@ import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Store, UploadHandle } from '../store/store.js'
 import { type Driver, drive, isFinal } from './concatenate.js'
+import type { Counters } from './counters.js'
 import type { WholeDigests } from './whole-digests.js'
 import { settlesWithin, type Writers } from './writers.js'
 
@@ -35,14 +36,16 @@ export class Completions {
   readonly #options: CompletionsOptions
   readonly #writers: Writers
   readonly #digests: WholeDigests
+  readonly #counters: Counters
   readonly #running = new Map<string, Promise<UploadInfo>>()
   /** Final uploads that are looked for after the last byte of a partial one. */
   readonly #following = new Set<Promise<void>>()
 
-  constructor(options: CompletionsOptions, writers: Writers, digests: WholeDigests) {
+  constructor(options: CompletionsOptions, writers: Writers, digests: WholeDigests, counters: Counters) {
     this.#options = options
     this.#writers = writers
     this.#digests = digests
+    this.#counters = counters
   }
 
   /** Whether the object of the upload is being made now. */
@@ -82,13 +85,20 @@ export class Completions {
     const completion = this.#writers
       .exclusively(id, yieldTimeout, async ({ lease }) => {
         const handle = await store.open(id, { lease })
-        if (isFinal(handle.info)) return orGiveUp(handle, () => drive(handle, this.#driver))
-        await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
-        return handle.info
+        const wasComplete = handle.info.state === 'complete'
+        const info = await this.#driven(handle)
+        if (!wasComplete && info.state === 'complete') this.#counters.finished++
+        return info
       })
       .finally(() => this.#running.delete(id))
     this.#running.set(id, completion)
     return completion
+  }
+
+  async #driven(handle: UploadHandle): Promise<UploadInfo> {
+    if (isFinal(handle.info)) return orGiveUp(handle, () => drive(handle, this.#driver))
+    await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
+    return handle.info
   }
 
   get #driver(): Driver {

@@ -11,6 +11,7 @@ import { verified } from './checksum.js'
 import type { Append, Command, Create, Ground, Offset, Outcome } from './command.js'
 import { Completions, type CompletionsOptions, isPending, isWrong, orGiveUp } from './completions.js'
 import { admitFinal, isFinal, noteAll } from './concatenate.js'
+import { type Counters, noCounts } from './counters.js'
 import { newId } from './ids.js'
 import { present } from './present.js'
 import { admitAppend, admitCreate, complaint, hasExpired, mustBeAlive, wantsCompletion } from './rules.js'
@@ -50,11 +51,12 @@ export class Uploads {
   readonly #digests = new WholeDigests()
   readonly #completions: Completions
   readonly #sweeper: Sweeper
+  readonly counters: Counters = noCounts()
 
   constructor(options: UploadsOptions) {
     this.#options = options
     this.#writers = new Writers(options.locker)
-    this.#completions = new Completions(options, this.#writers, this.#digests)
+    this.#completions = new Completions(options, this.#writers, this.#digests, this.counters)
     const complete = (id: string): Promise<UploadInfo> => this.#completions.complete(id)
     this.#sweeper = new Sweeper({ ...options, writers: this.#writers, complete })
   }
@@ -62,7 +64,7 @@ export class Uploads {
   /** The store can serve: awaited before each command, looked up until it succeeded once. @throws UploadError */
   ready(): Promise<void> {
     const { store, locker, singleProcess } = this.#options
-    const exclusive = locker !== undefined || singleProcess
+    const exclusive = singleProcess || (locker !== undefined && locker.reach !== 'server')
     this.#readiness ??= Promise.resolve(store.ready?.({ exclusive })).catch((error: unknown) => {
       this.#readiness = undefined
       throw error
@@ -80,8 +82,11 @@ export class Uploads {
     if (command.kind === 'options') return { kind: 'options' }
     await this.ready()
     switch (command.kind) {
-      case 'create':
-        return this.#create(command, ground)
+      case 'create': {
+        const created = await this.#create(command, ground)
+        this.counters.created++
+        return created
+      }
       case 'append':
         return this.#append(command, ground)
       case 'offset':
@@ -134,7 +139,10 @@ export class Uploads {
       ground.report?.({ kind: 'created', info: handle.info })
       try {
         if (appends) await this.#store(handle, writer, length ?? maxSize, command, ground)
-        else await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
+        else {
+          await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
+          this.counters.finished++
+        }
         return { kind: 'created', info: handle.info, appended: command.withBody }
       } catch (error) {
         // Who knows where it is asks there.
@@ -284,11 +292,17 @@ export class Uploads {
       onCommit: (offset: number) => ground.report?.({ kind: 'stored', offset }),
       ...present({ verify, beforeComplete, deadline: this.#putsOff }),
     }
-    await orGiveUp(handle, async () => {
-      followed.settle(await handle.append(handle.info.offset, body, options))
-      const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
-      if (wantsCompletion(handle.info, isDone)) await handle.finish(present({ beforeComplete }))
-    })
+    const before = handle.info.offset
+    try {
+      await orGiveUp(handle, async () => {
+        followed.settle(await handle.append(before, body, options))
+        const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
+        if (wantsCompletion(handle.info, isDone)) await handle.finish(present({ beforeComplete }))
+      })
+    } finally {
+      this.counters.bytesStored += handle.info.offset - before
+      if (handle.info.state === 'complete') this.counters.finished++
+    }
     const failure = complaint(taken, handle.info, completes, writer.stopped)
     const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
     if (failure && isOver && handle.info.state === 'open') await handle.fail(failure.message)
@@ -308,7 +322,7 @@ export class Uploads {
     return settled
   }
 
-  /** As it is once nobody writes it: here, or on any node if there is a locker. */
+  /** As it is once nobody writes it: here, and wherever the locker reaches, if there is one. */
   async #freed(id: string): Promise<UploadInfo> {
     const { store, yieldTimeout } = this.#options
     const deadline = performance.now() + yieldTimeout
@@ -316,7 +330,7 @@ export class Uploads {
     if (!isCompleting) await this.#writers.yielded(id, yieldTimeout)
     const { info } = await store.open(id)
     const hasEnded = info.state === 'complete' || info.state === 'failed'
-    if (isCompleting || hasEnded || !this.#writers.isShared) return info
+    if (isCompleting || hasEnded || !this.#writers.isKnownByTaking) return info
     // Whoever has the lock elsewhere is asked to release it, and has committed what it had when it did.
     const left = deadline - performance.now()
     return (await this.#writers.exclusively(id, left, ({ lease }) => store.open(id, { lease }))).info
