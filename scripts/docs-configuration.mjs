@@ -6,6 +6,7 @@ import { variableOf } from '../dist/cli/read-options.js'
 
 const TYPES = [
   ['type', 'is written'],
+  ['count', 'a number, or `auto`'],
   ['size', 'bytes: `1048576`, `8MiB` (times 1,048,576), `10GB` (times 1,000,000,000)'],
   ['duration', '`500ms`, `10s`, `2m`, `1h`'],
   ['boolean', 'the flag alone, or with `true` or `false`; `true`, `false`, `1` or `0` in the environment'],

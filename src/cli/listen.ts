@@ -5,7 +5,7 @@
  */
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as AnyServer } from 'node:net'
 import type { Serve } from '../http/exchange.js'
 import { nodeHandler } from '../http/node.js'
 import type { Holdfast } from '../server.js'
@@ -108,7 +108,7 @@ export const isPortTaken = (error: unknown): boolean => (error as NodeJS.ErrnoEx
 const BACKLOG = 4_096
 
 /** @returns the port. @throws what node:net does */
-export function bind(server: Server, host: string, port: number): Promise<number> {
+export function bind(server: AnyServer, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ port, host, backlog: BACKLOG }, () => {
@@ -119,7 +119,7 @@ export function bind(server: Server, host: string, port: number): Promise<number
 }
 
 /** As `bind`. @throws PlainError saying why it cannot listen there */
-export async function listen(server: Server, host: string, port: number): Promise<number> {
+export async function listen(server: AnyServer, host: string, port: number): Promise<number> {
   try {
     return await bind(server, host, port)
   } catch (error) {

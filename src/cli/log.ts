@@ -7,20 +7,43 @@ import type { Logger } from '../server.js'
 export interface LogOptions {
   readonly verbose: boolean
   readonly format: string
+  /** Of each line, such as which worker writes it. */
+  readonly always?: Readonly<Record<string, unknown>> | undefined
   /** Where the lines go. Default: stderr. */
   readonly write?: (line: string) => void
 }
 
 type Level = keyof Logger
 
-export function createLog({ verbose, format, write = (line) => process.stderr.write(line) }: LogOptions): Logger {
+/** Bytes of a line that processes with one log write in one piece (PIPE_BUF, for Linux). */
+const ONE_PIECE = 4_096
+
+/** Characters of a text in a line that would be longer than that; each may become six bytes. */
+const SHORTENED = 100
+
+export function createLog({ verbose, format, always, write = toStderr }: LogOptions): Logger {
   const line = format === 'json' ? jsonLine : textLine
   const at =
     (level: Level) =>
-    (fields: Record<string, unknown>, message: string): void => {
-      if (level !== 'debug' || verbose) write(`${line(level, fields, message)}\n`)
+    (given: Record<string, unknown>, message: string): void => {
+      if (level === 'debug' && !verbose) return
+      const fields = { ...always, ...given }
+      const text = line(level, fields, message)
+      const isLong = always !== undefined && Buffer.byteLength(text) >= ONE_PIECE
+      write(`${isLong ? line(level, shortened(fields), message) : text}\n`)
     }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+const toStderr = (line: string): void => void process.stderr.write(line)
+
+/** In a log of several processes a line in two pieces could have another one in its midst. */
+function shortened(fields: Record<string, unknown>): Record<string, unknown> {
+  const pairs = Object.entries(fields).map(([name, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return [name, text !== undefined && text.length > SHORTENED ? `${text.slice(0, SHORTENED)} …` : value]
+  })
+  return Object.fromEntries(pairs)
 }
 
 function jsonLine(level: Level, fields: Record<string, unknown>, message: string): string {

@@ -59,7 +59,12 @@ function addCommand(root: Command, name: CommandName): void {
   })
 }
 
-const PLACEHOLDERS: Readonly<Record<string, string>> = { integer: 'number', lines: 'line', string: 'text' }
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  integer: 'number',
+  count: 'number|auto',
+  lines: 'line',
+  string: 'text',
+}
 
 /** Values stay texts here, so that a flag and a variable are read by the same code. */
 function optionOf(name: string, row: Row): Option {

@@ -24,6 +24,15 @@ const listening = {
   port: { type: 'integer', default: '1080', max: 65_535, help: 'The port to listen on; 0 takes any that is free.' },
 } as const satisfies Rows
 
+const processes = {
+  workers: {
+    type: 'count',
+    default: '1',
+    min: 1,
+    help: 'How many processes serve (docs/workers.md); auto: one for each processor, as far as memory and requests to S3 go round.',
+  },
+} as const satisfies Rows
+
 const limits = {
   'max-header-size': {
     type: 'size',
@@ -150,7 +159,7 @@ const memory = {
     type: 'size',
     default: showSize(DEFAULTS.bufferMemory),
     sets: 'bufferMemory',
-    help: 'Bytes of uploads in memory at once, over all uploads; at the bound, sockets are paused.',
+    help: 'Bytes of uploads in memory at once, over all uploads and workers; at the bound, sockets are paused.',
   },
   'temporary-directory': {
     type: 'string',
@@ -244,6 +253,7 @@ export const COMMANDS = {
     summary: 'Serve uploads into a bucket, or into a folder.',
     groups: {
       Listening: listening,
+      Processes: processes,
       'Limits of requests': limits,
       'TLS and HTTP/2': encryption,
       Protocol: protocol,

@@ -78,7 +78,7 @@ export const s3 = {
     type: 'integer',
     default: String(DEFAULTS.concurrentPartUploads),
     sets: 'concurrentPartUploads',
-    help: 'How many parts are sent to S3 at once, over all uploads, at most; it begins with 8.',
+    help: 'How many parts are sent to S3 at once, over all uploads and workers, at most; each worker begins with 8.',
   },
   's3-disable-content-hashes': {
     type: 'boolean',

@@ -2,55 +2,72 @@
  * `holdfast serve`: uploads into a bucket, or into a folder.
  * @module
  */
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asUploadError } from '../errors.js'
+import { ClusterLocker } from '../lockers/cluster.js'
 import { createServer, type Holdfast, type Logger } from '../server.js'
 import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
+import { announce, urlOf } from './announce.js'
 import { UsageError } from './failure.js'
-import { createHttpServer, listen, originOf, pathOf } from './listen.js'
+import { createHttpServer, listen, pathOf } from './listen.js'
 import { createLog } from './log.js'
 import { asUsage, openAll } from './open.js'
 import { createPage } from './page.js'
 import type { Options } from './read-options.js'
 import { stopOnSignals } from './stop.js'
 import { tlsOf } from './tls.js'
+import { type Link, linkToPrimary } from './workers/link.js'
+import { shareOf, workersOf } from './workers/plan.js'
 
 type ServeOptions = Options<'serve'>
 
 export async function serve(options: ServeOptions): Promise<void> {
-  const log = createLog({ verbose: options.verbose, format: options.logFormat })
   if (options.ui && pathOf(options.basePath) === '') {
     throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
   }
-  const page = options.ui ? createPage(urlOf(options.basePath, '')) : undefined
+  const primary = linkToPrimary(process.env)
+  const workers = workersOf(options, availableParallelism())
+  if (workers === 1 || primary) return serveHere(options, workers, primary)
+  const { superviseWorkers } = await import('./workers/primary.js')
+  await superviseWorkers(options, workers)
+}
+
+/** @param primary that of this worker, if it is one */
+async function serveHere(all: ServeOptions, workers: number, primary: Link | undefined): Promise<void> {
+  const options = primary ? shareOf(all, workers, primary.place) : all
+  const { verbose, logFormat: format, basePath, maxHeaderSize, maxHeaderCount, h2c } = options
+  const log = createLog({ verbose, format, always: primary && { worker: primary.place } })
+  const page = options.ui ? createPage(urlOf(basePath, '')) : undefined
   const tls = tlsOf(options)
   const pair = tls?.read()
-  const { holdfast, close } = await openHoldfast(options, log)
-  const { basePath, maxHeaderSize, maxHeaderCount, h2c } = options
+  const { holdfast, close } = await openHoldfast(options, log, primary)
   const { server, http2 } = createHttpServer(
     { holdfast, basePath, page },
     { maxHeaderSize, maxHeaderCount, tls: pair, h2c },
   )
   const port = await listen(server, options.host, options.port)
-  stopOnSignals({ server, http2, holdfast, log, timeout: options.shutdownTimeout, after: close })
-  tls?.readAgainOnSignal(server, log)
-  const origin = originOf(options.host, port, tls ? 'https' : 'http')
-  console.log(`You can now upload files to: ${urlOf(options.basePath, origin)}`)
-  if (page) console.log(`Or open ${origin}/ and drop a file`)
+  const stoppable = { server, http2, holdfast, log, timeout: options.shutdownTimeout, after: close }
+  const readCertificate = tls && (() => tls.readAgain(server, log))
+  if (primary) return primary.serves(stoppable, readCertificate)
+  stopOnSignals(stoppable)
+  if (readCertificate) process.on('SIGHUP', readCertificate)
+  announce(options, port)
 }
-
-/** The URL under which uploads live, as clients of this machine see it. */
-export const urlOf = (basePath: string, origin: string): string =>
-  `${/^https?:/i.test(basePath) ? new URL(basePath).origin : origin}${pathOf(basePath)}/`
 
 async function openHoldfast(
   options: ServeOptions,
   log: Logger,
+  primary: Link | undefined,
 ): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
   try {
-    const { store, locker, close } = await openAll(options, log)
-    const holdfast = createHoldfast(options, store, locker, log)
+    const { store, locker: given, close } = await openAll(options, log)
+    // A locker for all nodes keeps apart the workers of each, too.
+    const locker = given ?? (primary && new ClusterLocker({ endsWithPrimary: options.singleProcess }))
+    // One sweep does for all: whoever takes the first place sweeps.
+    const sweepInterval = primary && primary.place > 1 ? 0 : options.sweepInterval
+    const holdfast = createHoldfast({ ...options, sweepInterval }, store, locker, log)
     await lookAtStart(holdfast, log)
     return { holdfast, ...(close ? { close } : {}) }
   } catch (error) {

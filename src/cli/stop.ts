@@ -3,6 +3,7 @@
  * @module
  */
 import type { Server } from 'node:http'
+import { constants } from 'node:os'
 import type { Holdfast, Logger } from '../server.js'
 import type { Http2Sessions } from './http2.js'
 
@@ -12,7 +13,7 @@ const FAREWELL = 500
 export interface Stoppable {
   readonly server: Server
   readonly http2?: Http2Sessions | undefined
-  readonly holdfast: Pick<Holdfast, 'close'>
+  readonly holdfast: Pick<Holdfast, 'close' | 'counters'>
   readonly log: Logger
   /** Milliseconds that requests may take to end. */
   readonly timeout: number
@@ -20,16 +21,19 @@ export interface Stoppable {
   readonly after?: (() => Promise<void>) | undefined
 }
 
-/** Ends the process in order at SIGTERM and SIGINT. Promises that nobody awaits are logged and end nothing. */
+/** Ends the process in order at SIGTERM and SIGINT, and tells at SIGUSR2 what was done. */
 export function stopOnSignals(stoppable: Stoppable): void {
-  const { log } = stoppable
+  const { log, holdfast } = stoppable
   let isStopping = false
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(1)
     isStopping = true
     log.info({ signal }, 'stopping; again to stop at once')
     stop(stoppable).then(
-      () => process.exit(0),
+      () => {
+        log.info({ ...holdfast.counters }, 'stopped')
+        process.exit(0)
+      },
       (error: Error) => {
         log.error({ cause: error.message }, 'could not stop in order')
         process.exit(1)
@@ -38,6 +42,17 @@ export function stopOnSignals(stoppable: Stoppable): void {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  onCountSignal(() => log.info({ ...holdfast.counters }, 'counters'))
+  surviveBugs(log)
+}
+
+/** Where there is such a signal. */
+export function onCountSignal(tell: () => void): void {
+  if ('SIGUSR2' in constants.signals) process.on('SIGUSR2', tell)
+}
+
+/** Promises that nobody awaits, and exceptions that nobody catches, are logged and end nothing. */
+export function surviveBugs(log: Logger): void {
   // What is acknowledged is committed, and a bug in one request must not end the others: it is told and survived.
   const report = (kind: string) => (reason: unknown) =>
     log.error({ cause: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }, kind)
@@ -47,7 +62,8 @@ export function stopOnSignals(stoppable: Stoppable): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
-async function stop({ server, http2, holdfast, timeout, after }: Stoppable): Promise<void> {
+/** What arrived is stored and committed, and all connections end. */
+export async function stop({ server, http2, holdfast, timeout, after }: Stoppable): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   http2?.close()
   await holdfast.close({ timeout })

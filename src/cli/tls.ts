@@ -19,7 +19,7 @@ export interface Tls {
   /** @throws PlainError if the files cannot be read, or do not belong together */
   read(): { cert: Buffer; key: Buffer }
   /** Connections under way keep the certificate that they began with. What cannot be read is logged, and changes nothing. */
-  readAgainOnSignal(server: Server, log: Logger): void
+  readAgain(server: Server, log: Logger): void
 }
 
 /** @returns undefined without TLS. @throws UsageError */
@@ -30,15 +30,13 @@ export function tlsOf({ tlsCert, tlsKey, h2c }: TlsFiles): Tls | undefined {
   const read = (): ReturnType<Tls['read']> => readPair(tlsCert, tlsKey)
   return {
     read,
-    readAgainOnSignal(server, log) {
-      process.on('SIGHUP', () => {
-        try {
-          ;(server as TlsServer).setSecureContext(read())
-          log.info({ file: tlsCert }, 'the certificate was read again')
-        } catch (error) {
-          log.error({ cause: (error as Error).message }, 'the certificate stays as it was')
-        }
-      })
+    readAgain(server, log) {
+      try {
+        ;(server as TlsServer).setSecureContext(read())
+        log.info({ file: tlsCert }, 'the certificate was read again')
+      } catch (error) {
+        log.error({ cause: (error as Error).message }, 'the certificate stays as it was')
+      }
     },
   }
 }

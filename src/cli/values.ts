@@ -7,6 +7,8 @@
 export interface ValueTypes {
   string: string
   integer: number
+  /** 'auto', or an integer: how many of something. */
+  count: number | 'auto'
   /** Bytes: '8MiB', '10GB', '1048576'. */
   size: number
   /** Read from '500ms', '10s', '2m', '1h'; kept in milliseconds. */
@@ -50,6 +52,10 @@ const READERS: { readonly [Type in ValueType]: (text: string) => ValueTypes[Type
   integer(text) {
     if (!/^-?\d+$/.test(text)) throw new BadValue('is not an integer.')
     return Number(text)
+  },
+  count(text) {
+    if (!/^(auto|\d+)$/.test(text)) throw new BadValue('is neither a number nor auto.')
+    return text === 'auto' ? text : Number(text)
   },
   size(text) {
     const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(text)

@@ -1,0 +1,88 @@
+/**
+ * A worker's side of its life: it tells its primary that it serves and what it has done, and ends in order when it is told
+ * to, at SIGTERM, or when its primary is gone. A Ctrl-C reaches the whole group of processes, and is the primary's business.
+ * @module
+ */
+import cluster from 'node:cluster'
+import type { Counters } from '../../server.js'
+import { type Stoppable, stop, surviveBugs } from '../stop.js'
+import { type OfPrimary, type OfWorker, PLACE_VARIABLE, unwrapped, wrapped } from './messages.js'
+
+/** Milliseconds between two reports of what was done. */
+const REPORT = 1_000
+
+/** @returns undefined if this process is no worker of `holdfast serve` */
+export function linkToPrimary(environment: Readonly<Record<string, string | undefined>>): Link | undefined {
+  const place = environment[PLACE_VARIABLE]
+  return cluster.isWorker && place ? new Link(Number(place)) : undefined
+}
+
+export class Link {
+  /** 1 for the first worker. Another takes the place of one that ended. */
+  readonly place: number
+  #stoppable: Stoppable | undefined
+  #readCertificate: () => void = () => undefined
+  #isStopping = false
+
+  constructor(place: number) {
+    this.place = place
+    // Without this node ends a worker at once whose primary is gone.
+    cluster.worker!.exitedAfterDisconnect = true
+    process.on('disconnect', () => this.#stop('the primary is gone'))
+    process.on('message', (message) => this.#hear(unwrapped<OfPrimary>(message)?.kind))
+    process.on('SIGTERM', () => this.#stop('SIGTERM'))
+    for (const signal of ['SIGINT', 'SIGUSR2']) process.on(signal, () => undefined)
+  }
+
+  /** @param readCertificate reads it again */
+  serves(stoppable: Stoppable, readCertificate: (() => void) | undefined): void {
+    surviveBugs(stoppable.log)
+    this.#stoppable = stoppable
+    if (readCertificate) {
+      this.#readCertificate = readCertificate
+      // As a Ctrl-C: the primary passes it on.
+      process.on('SIGHUP', () => undefined)
+    }
+    this.#say({ kind: 'ready' })
+    this.#reportRegularly(stoppable.holdfast.counters)
+  }
+
+  #hear(kind: OfPrimary['kind'] | undefined): void {
+    if (kind === 'stop') this.#stop('told by the primary')
+    if (kind === 'read-certificate') this.#readCertificate()
+  }
+
+  #stop(reason: string): void {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    // What has not served yet has nothing to store.
+    if (this.#stoppable === undefined) process.exit(0)
+    const { log, holdfast } = this.#stoppable
+    log.info({ reason }, 'stopping')
+    const exit = (code: number): void => {
+      this.#say({ kind: 'counted', counters: holdfast.counters }, () => process.exit(code))
+    }
+    stop(this.#stoppable).then(
+      () => exit(0),
+      (error: Error) => {
+        log.error({ cause: error.message }, 'could not stop in order')
+        exit(1)
+      },
+    )
+  }
+
+  #reportRegularly(counters: Readonly<Counters>): void {
+    let told = ''
+    const report = (): void => {
+      const now = JSON.stringify(counters)
+      if (now !== told) this.#say({ kind: 'counted', counters })
+      told = now
+    }
+    setInterval(report, REPORT).unref()
+  }
+
+  #say(message: OfWorker, after: () => void = () => undefined): void {
+    if (!process.connected) return void after()
+    process.send!(wrapped(message), undefined, undefined, after)
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * `holdfast serve --workers`: this process starts workers that listen on one address, settles between them who writes which
+ * upload, and serves no request itself.
+ * @module
+ */
+import cluster from 'node:cluster'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { settleClaims } from '../../lockers/cluster.js'
+import type { Logger } from '../../server.js'
+import { announce } from '../announce.js'
+import { UsageError } from '../failure.js'
+import { listen } from '../listen.js'
+import { createLog } from '../log.js'
+import type { Options } from '../read-options.js'
+import { onCountSignal, surviveBugs } from '../stop.js'
+import { PLACE_VARIABLE } from './messages.js'
+import { Supervisor } from './supervisor.js'
+
+/** What the processes of workers are started with, beside what this one was: options of node and V8, and variables. */
+const WORKER: { readonly execArgv: readonly string[]; readonly env: Readonly<Record<string, string>> } = {
+  execArgv: [],
+  env: {},
+}
+
+/** @throws PlainError if nobody can listen there · UsageError */
+export async function superviseWorkers(options: Options<'serve'>, workers: number): Promise<void> {
+  if (!cluster.isPrimary) {
+    throw new UsageError(
+      '--workers: this process is a worker of another one already, so it cannot have some of its own.',
+    )
+  }
+  const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  const port = await findPort(options)
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('../main.js', import.meta.url)),
+    // Of an option that is given twice the last one counts.
+    args: [...process.argv.slice(2), '--port', String(port), '--workers', String(workers)],
+    execArgv: [...process.execArgv, ...WORKER.execArgv],
+  })
+  settleClaims(cluster)
+  const supervisor: Supervisor = new Supervisor({
+    workers,
+    log,
+    timeout: options.shutdownTimeout,
+    fork: (place) => cluster.fork({ ...WORKER.env, [PLACE_VARIABLE]: String(place) }),
+    onEnd: (code, sentence) => end(supervisor, log, code, sentence),
+  })
+  surviveBugs(log)
+  steerBySignals(supervisor, log, options)
+  await supervisor.start()
+  announce(options, port)
+}
+
+/**
+ * The port that all workers are to have, also if any that is free will do.
+ * @throws PlainError if it is not to be had
+ */
+async function findPort({ host, port }: Options<'serve'>): Promise<number> {
+  const server = createServer()
+  const found = await listen(server, host, port)
+  await new Promise((resolve) => server.close(resolve))
+  return found
+}
+
+function steerBySignals(supervisor: Supervisor, log: Logger, { tlsCert }: Options<'serve'>): void {
+  let isStopping = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isStopping) {
+      supervisor.kill()
+      process.exit(1)
+    }
+    isStopping = true
+    log.info({ signal }, 'stopping; again to stop at once')
+    supervisor.stop()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  if (tlsCert !== undefined) process.on('SIGHUP', () => supervisor.readCertificate())
+  onCountSignal(() => {
+    for (const { worker, pid, counters } of supervisor.present) log.info({ worker, pid, ...counters }, 'counters')
+    log.info({ ...supervisor.counters }, 'counters')
+  })
+}
+
+function end(supervisor: Supervisor, log: Logger, code: number, sentence: string | undefined): void {
+  if (supervisor.hasServed) log.info({ ...supervisor.counters }, 'stopped')
+  if (sentence !== undefined) console.error(`holdfast: ${sentence}`)
+  process.exit(code)
+}
