@@ -29,9 +29,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
   const primary = linkToPrimary(process.env)
   const workers = workersOf(options, availableParallelism())
-  if (workers === 1 || primary) return serveHere(options, workers, primary)
-  const { superviseWorkers } = await import('./workers/primary.js')
-  await superviseWorkers(options, workers)
+  if (workers > 1 && !primary) {
+    const { superviseWorkers } = await import('./workers/primary.js')
+    return superviseWorkers(options, workers)
+  }
+  await serveHere(options, workers, primary).catch((error) => {
+    primary?.letGo()
+    throw error
+  })
 }
 
 /** @param primary that of this worker, if it is one */

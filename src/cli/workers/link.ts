@@ -21,7 +21,9 @@ export class Link {
   /** 1 for the first worker. Another takes the place of one that ended. */
   readonly place: number
   #stoppable: Stoppable | undefined
-  #readCertificate: () => void = () => undefined
+  #readCertificate: (() => void) | undefined
+  /** It was told to before it could. */
+  #mustReadCertificate = false
   #isStopping = false
 
   constructor(place: number) {
@@ -38,18 +40,25 @@ export class Link {
   serves(stoppable: Stoppable, readCertificate: (() => void) | undefined): void {
     surviveBugs(stoppable.log)
     this.#stoppable = stoppable
-    if (readCertificate) {
-      this.#readCertificate = readCertificate
-      // As a Ctrl-C: the primary passes it on.
-      process.on('SIGHUP', () => undefined)
-    }
+    this.#readCertificate = readCertificate
+    if (this.#mustReadCertificate) readCertificate?.()
+    // As a Ctrl-C: the primary passes it on.
+    if (readCertificate) process.on('SIGHUP', () => undefined)
     this.#say({ kind: 'ready' })
     this.#reportRegularly(stoppable.holdfast.counters)
   }
 
+  /** It cannot serve: nothing here keeps it alive any more. */
+  letGo(): void {
+    process.channel?.unref()
+  }
+
   #hear(kind: OfPrimary['kind'] | undefined): void {
     if (kind === 'stop') this.#stop('told by the primary')
-    if (kind === 'read-certificate') this.#readCertificate()
+    if (kind === 'read-certificate') {
+      this.#mustReadCertificate = true
+      this.#readCertificate?.()
+    }
   }
 
   #stop(reason: string): void {

@@ -121,8 +121,12 @@ export class Supervisor {
   }
 
   #tellAll(message: OfPrimary): void {
-    // One that cannot be told has ended.
-    for (const { worker } of this.#places) worker?.send(wrapped(message), () => undefined)
+    for (const place of this.#places) this.#tell(place, message)
+  }
+
+  /** One that cannot be told has ended. */
+  #tell({ worker }: Place, message: OfPrimary): void {
+    worker?.send(wrapped(message), () => undefined)
   }
 
   #fork(place: Place): void {
@@ -135,10 +139,11 @@ export class Supervisor {
 
   #hear(place: Place, message: OfWorker | undefined): void {
     if (message?.kind === 'counted') place.counters = message.counters
-    if (message?.kind === 'ready') {
-      place.isReady = true
-      this.#onReady()
-    }
+    if (message?.kind !== 'ready') return
+    place.isReady = true
+    // It has missed what was told to all while it was starting.
+    if (this.#isStopping) this.#tell(place, { kind: 'stop' })
+    else this.#onReady()
   }
 
   #ended(place: Place, end: End): void {
@@ -146,7 +151,8 @@ export class Supervisor {
     if (place.counters) this.#past.push(place.counters)
     Object.assign(place, { worker: undefined, isReady: false, counters: undefined })
     if (this.#isStopping) {
-      if (!('exitCode' in end && end.exitCode === 0)) this.#exitCode = this.#exitCode || 1
+      // One that has not served yet had nothing to store.
+      if (served && !('exitCode' in end && end.exitCode === 0)) this.#exitCode = 1
       return void this.#endIfNobodyIsLeft()
     }
     if (!this.hasServed) return void this.#firstFailed(end)
