@@ -90,3 +90,24 @@ test('a server logs one line for each request, whatever its target and fields ha
     assert.doesNotMatch(line.slice(0, -1), INVISIBLE)
   }
 })
+
+for (const format of ['text', 'json']) {
+  test(`${format}: a line of a worker says which, and is written in one piece of at most 4,096 bytes`, () => {
+    const lines: string[] = []
+    const log = createLog({ verbose: true, format, always: { worker: 2 }, write: (line) => void lines.push(line) })
+    log.info({ target: '/files/' }, 'request')
+    const long = { target: '\u0001'.repeat(30_000), method: 'x'.repeat(5_000), cause: 'c\n'.repeat(5_000), status: 500 }
+    log.error(long, 'The store is not available; try again later.')
+    assert.match(lines[0]!, format === 'json' ? /"worker":2/ : /worker=2 target=/)
+    for (const line of lines) {
+      assert.ok(Buffer.byteLength(line) <= 4_096, `${Buffer.byteLength(line)} bytes`)
+      assert.match(line, /^[^\n]*\n$/)
+    }
+    if (format === 'json') assert.equal(JSON.parse(lines[1]!).status, 500)
+    else assert.match(lines[1]!, /status=500/)
+  })
+}
+
+test('a line of a process that has the log to itself is as long as it is', () => {
+  assert.ok(logged('text', { target: 'x'.repeat(10_000) }, 'request').length > 10_000)
+})

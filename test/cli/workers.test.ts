@@ -1,6 +1,8 @@
 /** `--workers` as it is run: a primary, two workers, a bucket over HTTP. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
+import http2 from 'node:http2'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -278,6 +280,21 @@ describe('with TLS', () => {
     assert.deepEqual(read.map(({ worker }) => worker).sort(), [1, 2])
     for (let uploads = 0; uploads < 4; uploads++) await create(server.url, 1, renewed)
     await assert.rejects(create(server.url, 1, ca))
+  })
+
+  test('all workers speak HTTP/2, with TLS and without', async (context) => {
+    const { server, ca } = await start(context)
+    const plain = await startWorkers(context, ['--h2c', '--upload-dir', temporaryFolder(context)])
+    for (const { url, servedBy } of [server, plain]) {
+      for (let connections = 0; connections < 2; connections++) {
+        const client = http2.connect(url, { ca })
+        const fields = { ':method': 'POST', ':path': '/files/', 'tus-resumable': '1.0.0', 'upload-length': '5' }
+        const [answer] = await once(client.request(fields), 'response')
+        assert.equal(answer[':status'], 201)
+        client.close()
+      }
+      await until(() => servedBy().length === 2)
+    }
   })
 
   test('a place whose workers end again and again before they can serve ends the server: a sentence, and exit code 1', async (context) => {

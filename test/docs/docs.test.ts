@@ -71,6 +71,7 @@ for (const [heading, page, path, type] of [
   ['option of `createServer`', 'docs/api.md', 'src/server.ts', 'ServerOptions'],
   ['option of `S3Store`', 'docs/api.md', 'src/s3/options.ts', 'S3StoreOptions'],
   ['option of `DiskStore`', 'docs/api.md', 'src/disk/store.ts', 'DiskStoreOptions'],
+  ['option of `ClusterLocker`', 'docs/api.md', 'src/lockers/cluster.ts', 'ClusterLockerOptions'],
   ['option of `RedisLocker`', 'docs/api.md', 'src/lockers/redis.ts', 'RedisLockerOptions'],
   ['option of `startBucket`', 'docs/testing.md', 'src/testing/bucket/server.ts', 'BucketOptions'],
 ] as const) {

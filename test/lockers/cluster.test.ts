@@ -118,6 +118,12 @@ test('what a worker held that has ended is free', async () => {
   assert.equal(lease.handedOver, true)
 })
 
+test('what a worker claims that has ended already is free, too', async () => {
+  const { cluster, lockers: all } = lockers(2)
+  cluster.end(1, { holdfastClaim: { kind: 'claim', claim: 1, upload: 'a', wish: 'write' } })
+  await all[1]!.acquire('a', { timeout: 0, onReleaseRequested: ignore })
+})
+
 describe('a worker that has lost its primary', () => {
   test('is told so when it claims, and whoever waits is told at once', async () => {
     const { cluster, lockers: all } = lockers(2)

@@ -46,11 +46,16 @@ export class FakeCluster {
     }
   }
 
-  /** The worker's process is gone. @param worker 1 for the first */
-  end(worker: number): void {
+  /**
+   * The worker's process is gone.
+   * @param worker 1 for the first
+   * @param last what it had said, and is heard only after that
+   */
+  end(worker: number, last?: unknown): void {
     this.wires[worker - 1]!.connected = false
     delete this.#workers[worker]
     this.#primary.emit('exit', { id: worker })
+    this.#primary.emit('message', { id: worker }, last)
     this.#primary.emit('disconnect', { id: worker })
   }
 

@@ -5,6 +5,7 @@
  */
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { settleClaims } from '../../lockers/cluster.js'
 import type { Logger } from '../../server.js'
@@ -31,6 +32,12 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     )
   }
   const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  if (options.workers === 'auto' && workers < availableParallelism()) {
+    log.info(
+      { workers, processors: availableParallelism() },
+      'memory or requests to S3 do not go round for more workers',
+    )
+  }
   const port = await findPort(options)
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('../main.js', import.meta.url)),
