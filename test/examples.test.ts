@@ -9,11 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { makeCertificate } from './support/certificate.js'
 import { sendOver } from './support/matrix.js'
 import { BUCKET, openBucket, PATCH_TYPE, someBytes, startNode, TUS } from './support/stack.js'
+import { create, offsetAt, stall } from './support/workers.js'
 
 // The examples import 'holdfast' by its name, which is dist/: `npm test` builds it first.
 const root = join(import.meta.dirname, '..')
@@ -77,6 +79,27 @@ async function start(
 test('examples/node-http.ts takes uploads into a folder and stops on SIGTERM', TIMEOUT, async () => {
   const { url, stop } = await start('node-http.ts', { UPLOADS: join(folder, 'node-http') })
   await uploadTwice(url, fetch, someBytes(200_000))
+  await stop()
+})
+
+test('examples/cluster.ts takes uploads by two workers, and a newer request has the older yield', TIMEOUT, async () => {
+  const { url, stop } = await start('cluster.ts', { UPLOADS: join(folder, 'cluster') })
+  // A new connection for each request: so they go to both workers.
+  await uploadTwice(
+    url,
+    (request) => {
+      request.headers.set('connection', 'close')
+      return fetch(request)
+    },
+    someBytes(200_000),
+  )
+  const location = await create(url, 100)
+  const hanging = await stall(location, 0, 100, someBytes(40))
+  await sleep(300)
+  const started = performance.now()
+  assert.equal(await offsetAt(location), 40)
+  assert.ok(performance.now() - started < 2_000)
+  assert.equal((await hanging.answer)?.status, 409)
   await stop()
 })
 
