@@ -138,6 +138,26 @@ test('a worker that is killed in the midst of a PATCH is replaced, and the uploa
   })
 })
 
+test('the connection that a worker was given and had not taken yet when it died breaks, and does not hang', async (context) => {
+  const { server } = await overBucket(context)
+  const { pids } = await server.counters()
+  for (const pid of pids.values()) process.kill(pid, 'SIGSTOP')
+  afterwards(context, () => {
+    for (const pid of pids.values()) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  })
+  const waiting = [1, 2].map(() =>
+    ask(server.url, 'OPTIONS').then(
+      ({ status }) => status,
+      () => 'broken',
+    ),
+  )
+  await sleep(500)
+  process.kill(pids.get(1)!, 'SIGKILL')
+  assert.equal(await Promise.race([...waiting, sleep(5_000, 'nothing', { ref: false })]), 'broken')
+  process.kill(pids.get(2)!, 'SIGCONT')
+  assert.deepEqual((await Promise.all(waiting)).sort(), [204, 'broken'])
+})
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal}: what came of the uploads at all workers is committed, they are answered 503, and the exit code is 0`, async (context) => {
     const { bucket, server } = await overBucket(context)

@@ -15,6 +15,7 @@ import { listen } from '../listen.js'
 import { createLog } from '../log.js'
 import type { Options } from '../read-options.js'
 import { onCountSignal, surviveBugs } from '../stop.js'
+import { breakOffWithIt } from './handed-over.js'
 import { PLACE_VARIABLE } from './messages.js'
 import { Supervisor } from './supervisor.js'
 
@@ -50,7 +51,7 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     workers,
     log,
     timeout: options.shutdownTimeout,
-    fork: (place) => cluster.fork({ ...WORKER.env, [PLACE_VARIABLE]: String(place) }),
+    fork: (place) => breakOffWithIt(cluster.fork({ ...WORKER.env, [PLACE_VARIABLE]: String(place) })),
     onEnd: (code, sentence) => end(supervisor, log, code, sentence),
   })
   surviveBugs(log)
