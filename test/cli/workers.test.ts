@@ -345,12 +345,12 @@ describe('what cannot work is told as without workers', () => {
     [
       'memory that is less than a part each',
       ['--workers', '40', '--s3-bucket', 'b'],
-      /^holdfast: --workers: 40 need a --buffer-memory \(256MiB\) of 40 times --s3-part-size \(8MiB\) at least\.$/m,
+      /^holdfast: --workers: 40 need a --buffer-memory \(128MiB\) of 40 times --s3-part-size \(8MiB\) at least\.$/m,
     ],
     [
       'fewer requests than workers',
-      ['--workers', '11', '--s3-bucket', 'b'],
-      /^holdfast: --workers: 11 need a --s3-concurrent-part-uploads \(10\) of as many at least\.$/m,
+      ['--workers', '33', '--s3-bucket', 'b', '--buffer-memory', '1GiB'],
+      /^holdfast: --workers: 33 need a --s3-concurrent-part-uploads \(32\) of as many at least\.$/m,
     ],
     ['no number of workers', ['--workers', 'many'], /^holdfast: --workers: 'many' is neither a number nor auto\.$/m],
     ['no worker', ['--workers', '0'], /^holdfast: --workers: '0' is less than 1\.$/m],
