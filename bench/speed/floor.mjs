@@ -2,7 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 
-const { endpoint } = JSON.parse(process.argv[2])
+const { endpoint, bucket } = JSON.parse(process.argv[2])
 const { request: send, Agent } = endpoint.startsWith('https:') ? https : http
 const agent = new Agent({ keepAlive: true })
 let serial = 0
@@ -14,7 +14,9 @@ const server = http.createServer((request, response) => {
     return
   }
   const headers = { 'Content-Length': request.headers['content-length'] }
-  const onward = send(`${endpoint}/b${request.url}`, { method: 'PUT', agent, headers }, (answer) => {
+  // A later chunk of an upload is an object of its own, so that what came can be counted.
+  const path = `/${bucket}${request.url}/${request.headers['upload-offset']}`
+  const onward = send(`${endpoint}${path}`, { method: 'PUT', agent, headers }, (answer) => {
     answer.resume().on('end', () => {
       response.writeHead(204)
       response.end()
@@ -26,3 +28,4 @@ const server = http.createServer((request, response) => {
 server.requestTimeout = 0
 server.listen(0, '127.0.0.1', () => process.send(server.address().port))
 process.once('disconnect', () => process.exit())
+process.once('SIGTERM', () => process.exit())

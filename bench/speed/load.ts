@@ -3,8 +3,9 @@
  * messages, each answered with what was measured.
  * @module
  */
-import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Answer, Connection } from './client.js'
+import { MARKER, markerOf, now } from './marker.js'
 
 export interface Load {
   url: string
@@ -17,120 +18,126 @@ export interface Load {
   chunk?: number | undefined
   /** Bytes a second of each client; undefined for as fast as it goes. */
   rate?: number | undefined
+  /** Seconds in all. What is not done by then has failed. */
+  patience: number
 }
 
 export interface Measured {
   /** Milliseconds in all. */
   duration: number
-  failures: string[]
-  /** Milliseconds until POST was answered, and from the last byte to the answer of the last PATCH: the median upload. */
-  created: number
-  concluded: number
+  /** What went wrong, and how often. */
+  failures: Record<string, number>
+  /** Uploads that were answered as complete. */
+  done: number
+  /** Milliseconds until POST was answered, of each upload. */
+  posts: number[]
+  /** Milliseconds from the client's last byte to the final answer, of each upload. */
+  ends: number[]
+  /** When the first PATCH began: the number of the upload, and milliseconds on the clock of marker.ts. */
+  starts: [serial: number, at: number][]
 }
 
-const TUS = { 'Tus-Resumable': '1.0.0' }
-const BYTES = Buffer.alloc(256 * 1024, 'holdfast')
-/** How often a slow client sends. */
+const BYTES = Buffer.alloc(1024 * 1024, 'holdfast')
+/** Milliseconds between what a slow client sends. */
 const TICK = 1_000
 
-async function run({ url, count, atOnce, size, chunk = size, rate }: Load): Promise<Measured> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
-  const [created, concluded, failures]: [number[], number[], string[]] = [[], [], []]
-  const started = performance.now()
-  let next = 0
-  const client = async (): Promise<void> => {
-    while (next++ < count) {
+let serial = 0
+
+async function run(load: Load): Promise<Measured> {
+  const measured: Measured = { duration: 0, failures: {}, done: 0, posts: [], ends: [], starts: [] }
+  const open = new Set<Connection>()
+  const started = now()
+  let [next, isOver] = [0, false]
+  const lane = async (): Promise<void> => {
+    let connection: Connection | undefined
+    while (next < load.count && !isOver) {
+      next++
+      if (!connection || connection.isClosed) {
+        if (connection) open.delete(connection)
+        connection = new Connection(Number(new URL(load.url).port))
+        open.add(connection)
+      }
       try {
-        const at = performance.now()
-        const location = await create(agent, url, size)
-        created.push(performance.now() - at)
-        for (let offset = 0; offset < size; offset += chunk) {
-          const waited = await patch(agent, location, offset, Math.min(chunk, size - offset), rate)
-          if (offset + chunk >= size) concluded.push(waited)
-        }
+        await upload(connection, load, measured)
+        measured.done++
       } catch (error) {
-        failures.push(`${String(error)} after ${Math.round(performance.now() - started)} ms`)
+        const text = isOver ? `not done within ${load.patience} s` : (error as Error).message
+        measured.failures[text] = (measured.failures[text] ?? 0) + 1
+        connection.close()
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, client))
-  agent.destroy()
-  const duration = performance.now() - started
-  return { duration, failures: failures.slice(0, 5), created: median(created), concluded: median(concluded) }
+  const end = setTimeout(() => {
+    isOver = true
+    for (const connection of open) connection.close()
+  }, load.patience * 1_000)
+  await Promise.all(Array.from({ length: Math.min(load.atOnce, load.count) }, lane))
+  clearTimeout(end)
+  for (const connection of open) connection.close()
+  const never = load.count - next
+  if (never > 0) measured.failures[`not begun within ${load.patience} s`] = never
+  return { ...measured, duration: now() - started }
 }
 
-const median = (values: number[]): number => values.sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN
-
-function create(agent: http.Agent, url: string, size: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const headers = { ...TUS, 'Upload-Length': size, 'Content-Length': 0 }
-    const request = http.request(url, { method: 'POST', agent, headers }, (response) => {
-      response.resume().on('end', () => {
-        const { location } = response.headers
-        if (response.statusCode === 201 && location) resolve(new URL(location, url).href)
-        else reject(new Error(`POST: ${response.statusCode}`))
-      })
-    })
-    request.on('error', reject).end()
-  })
-}
-
-/** @returns milliseconds from the last byte to the answer */
-function patch(
-  agent: http.Agent,
-  url: string,
-  offset: number,
-  length: number,
-  rate: number | undefined,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      ...TUS,
+async function upload(connection: Connection, load: Load, { posts, ends, starts }: Measured): Promise<void> {
+  const { url, size, chunk = size, rate } = load
+  const began = now()
+  const posted = connection.answer()
+  await connection.write(headOf('POST', url, { 'Upload-Length': size, 'Content-Length': 0 }))
+  const location = expect('POST', 201, await posted).headers.get('location')
+  if (!location) throw new Error('POST: 201 without Location')
+  posts.push(now() - began)
+  const target = new URL(location, url).href
+  const number = serial++
+  for (let offset = 0; offset < size; offset += chunk) {
+    const length = Math.min(chunk, size - offset)
+    const head = headOf('PATCH', target, {
       'Content-Type': 'application/offset+octet-stream',
       'Upload-Offset': offset,
       'Content-Length': length,
-    }
-    let sent = 0
-    const request = http.request(url, { method: 'PATCH', agent, headers }, (response) => {
-      response.resume().on('end', () => {
-        if (response.statusCode === 204) resolve(performance.now() - sent)
-        else reject(new Error(`PATCH: ${response.statusCode}`))
-      })
     })
-    request.on('error', reject)
-    request.setNoDelay(true)
-    send(request, length, rate).then(() => {
-      sent = performance.now()
-      request.end()
-    }, reject)
-  })
+    if (offset === 0) starts.push([number, now()])
+    const answered = connection.answer()
+    await send(connection, head, offset === 0 ? markerOf(number) : Buffer.alloc(0), length, rate)
+    const sent = now()
+    expect('PATCH', 204, await answered)
+    if (offset + length === size) ends.push(Math.max(0, now() - sent))
+  }
 }
 
-async function send(request: http.ClientRequest, length: number, rate: number | undefined): Promise<void> {
+function headOf(method: string, url: string, fields: Record<string, string | number>): string {
+  const { host, pathname } = new URL(url)
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `${method} ${pathname} HTTP/1.1\r\nHost: ${host}\r\nTus-Resumable: 1.0.0\r\n${lines.join('')}\r\n`
+}
+
+function expect(method: string, status: number, answer: Answer): Answer {
+  if (answer.status === status) return answer
+  throw new Error(`${method}: ${answer.status} ${answer.body.trim().split('\n')[0]?.slice(0, 200)}`)
+}
+
+/** @returns when the system has taken the last byte */
+async function send(
+  connection: Connection,
+  head: string,
+  marker: Buffer,
+  length: number,
+  rate: number | undefined,
+): Promise<void> {
   const piece = rate === undefined ? BYTES.length : Math.min(BYTES.length, (rate * TICK) / 1_000)
-  for (let left = length; left > 0; ) {
+  let begin: (Buffer | string)[] = [head, marker]
+  for (let left = length - marker.length; left > 0 && !connection.isClosed; ) {
     const bytes = Math.min(piece, left)
     left -= bytes
-    const goesOn = request.write(bytes === BYTES.length ? BYTES : BYTES.subarray(0, bytes))
-    if (!goesOn) await drained(request)
+    await connection.write(...begin, BYTES.subarray(0, bytes))
+    begin = []
     if (rate !== undefined && left > 0) await sleep(TICK)
   }
 }
 
-function drained(request: http.ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      request.off('drain', done).off('close', done)
-      resolve()
-    }
-    request.on('drain', done).on('close', done)
-  })
-}
-
 process.on('message', (load: Load) => {
-  run(load).then(
-    (measured) => process.send?.(measured),
-    (error) => process.send?.({ duration: Number.NaN, failures: [String(error)], created: 0, concluded: 0 }),
-  )
+  if (load.size <= MARKER) throw new Error('an upload has room for its marker')
+  run(load).then((measured) => process.send?.(measured))
 })
 process.once('disconnect', () => process.exit())
+process.send?.('ready')

@@ -1,67 +1,95 @@
 /**
- * The figures as tables: a row for each server, with its ratio to the floor where there is one.
+ * The figures as tables in Markdown: a row for each server, with its ratios to the floor where there is one. Pure.
  * @module
  */
+import type { Figures, Result, Results, Times } from './results.js'
 import type { Scenario } from './scenarios.js'
+import { median, ratioOf, type Spread } from './statistics.js'
 
-export interface Figures {
-  /** Seconds of the processor for each GiB, or each upload. */
-  cpu: number
-  /** GiB, or uploads, a second. */
-  rate: number
-  /** Requests to S3 for each upload. */
-  requests: number
-  /** Bytes sent to S3 for each byte received. */
-  amplification: number
-  /** Milliseconds until POST was answered; and from the last byte to its answer. */
-  created: number
-  concluded: number
-  /** Bytes of resident memory, at most. */
-  peak: number
-  failures: string[]
+/** What all are compared to. */
+export const FLOOR = 'floor'
+
+export const tablesOf = (results: readonly Result[]): string => results.map(sectionOf).join('\n\n')
+
+/** How many numbers of a scenario's units are told, and in which. */
+export function unitsOf({ unit }: Scenario): { cpu: string; cpuFactor: number; rate: string; rateFactor: number } {
+  return unit === 'upload'
+    ? { cpu: 'CPU ms/upload', cpuFactor: 1_000, rate: 'uploads/s', rateFactor: 1 }
+    : { cpu: 'CPU s/GiB', cpuFactor: 1, rate: 'MiB/s', rateFactor: 1_024 }
 }
 
-/** What was never measured, since all failed, comes as null. */
-const told = (milliseconds: number | null): string => milliseconds?.toFixed(1) ?? '-'
-
-export interface Result {
-  scenario: Scenario
-  figures: Record<string, Figures>
-}
-
-export function report(results: readonly Result[]): string {
-  return results.map(tableOf).join('\n\n')
-}
-
-function tableOf({ scenario, figures }: Result): string {
-  const isSmall = scenario.unit === 'upload'
-  const cpu = isSmall ? 'CPU ms each' : 'CPU s/GiB'
-  const rate = isSmall ? 'uploads/s' : 'MiB/s'
+function sectionOf({ scenario, figures }: Result): string {
+  const { cpu, cpuFactor, rate, rateFactor } = unitsOf(scenario)
   const columns = [
-    '',
+    'server',
     cpu,
     'to the floor',
     rate,
     'to the floor',
-    'S3 requests each',
+    'S3 requests/upload',
     'bytes out/in',
     'POST ms',
+    'first byte ms',
     'end ms',
     'peak MB',
   ]
-  const base = figures.floor
+  const base = figures[FLOOR]
   const rows = Object.entries(figures).map(([name, one]) => [
-    one.failures.length > 0 ? `${name} (failed: ${one.failures[0]})` : name,
-    (one.cpu * (isSmall ? 1_000 : 1)).toFixed(2),
-    base ? (one.cpu / base.cpu).toFixed(2) : '',
-    (one.rate * (isSmall ? 1 : 1_024)).toFixed(0),
-    base ? (one.rate / base.rate).toFixed(2) : '',
-    one.requests.toFixed(1),
-    one.amplification.toFixed(2),
-    told(one.created),
-    told(one.concluded),
-    (one.peak / 1e6).toFixed(0),
+    Object.keys(one.failures).length > 0 ? `${name} (failures)` : name,
+    number(scaled(median(one.cpu), cpuFactor), 2),
+    name === FLOOR ? '1' : ratio(base && ratioOf(one.cpu, base.cpu)),
+    number(scaled(median(one.rate), rateFactor), 0),
+    name === FLOOR ? '1' : ratio(base && ratioOf(one.rate, base.rate)),
+    number(requestsOf(one), 1),
+    number(one.amplification, 2),
+    times(one.post),
+    times(one.firstByte),
+    times(one.end),
+    number(Number.isFinite(one.peak) ? one.peak / 1e6 : undefined, 0),
   ])
-  const lines = [columns, columns.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
-  return `**${scenario.name}**\n\n${lines.join('\n')}`
+  const lines = [columns, columns.map((_, index) => (index === 0 ? '---' : '---:')), ...rows]
+  const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  const notes = Object.entries(figures).flatMap(([name, one]) => [...failuresOf(name, one), ...limitsOf(name, one)])
+  return `**${scenario.name}**\n\n${table}${notes.map((note) => `\n\n${note}`).join('')}`
+}
+
+export const requestsOf = ({ requests }: Figures): number =>
+  Object.values(requests).reduce((sum, value) => sum + value, 0)
+
+const scaled = (value: number | undefined, factor: number): number | undefined =>
+  value === undefined ? undefined : value * factor
+
+const number = (value: number | undefined, digits: number): string =>
+  value === undefined || !Number.isFinite(value) ? '-' : value.toFixed(digits)
+
+/** What was never measured, since all failed, is null. */
+const times = (both: Times): string => both.map((one) => (one === null ? '-' : one.toFixed(1))).join(' / ')
+
+function ratio(spread: Spread | undefined): string {
+  if (!spread) return '-'
+  const { median: middle, least, greatest } = spread
+  return least === greatest ? middle.toFixed(2) : `${middle.toFixed(2)} (${least.toFixed(2)}–${greatest.toFixed(2)})`
+}
+
+function failuresOf(name: string, { failures, uploads }: Figures): string[] {
+  const told = Object.entries(failures).map(([text, times_]) => `${times_} × ${text}`)
+  return told.length === 0 ? [] : [`Failures of ${name}, of ${uploads} uploads: ${told.join('; ')}.`]
+}
+
+/** From which share of one core the clients or S3 are what is measured. */
+const BUSY = 0.85
+
+/** A rate says little of the server where another process had no time left. */
+function limitsOf(name: string, { load, sink, rate }: Figures): string[] {
+  const shareOf = (cpu: readonly number[]): number =>
+    median(cpu.map((seconds, round) => seconds * rate[round]!).filter(Number.isFinite)) ?? 0
+  return [['clients', shareOf(load)] as const, ['S3', shareOf(sink)] as const].flatMap(([who, share]) =>
+    share < BUSY ? [] : [`${name}: the ${who} used ${(share * 100).toFixed(0)} % of a core, so the rate is theirs.`],
+  )
+}
+
+/** The whole page's generated part: on what, what came of the targets, plots, tables. */
+export function factsOf({ machine, versions, command }: Results): string {
+  const rows = [...Object.entries(machine), ...Object.entries(versions), ['command', `\`${command.trim()}\``]]
+  return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n')
 }

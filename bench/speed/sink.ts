@@ -1,15 +1,16 @@
 /**
  * An S3 server that takes everything and keeps next to nothing, in a process of its own: what a server costs is then its own
  * cost. Records and tails are kept, since servers read them again; the bytes of objects and parts are counted and dropped.
- * Its ETags are numbers, so that no digest takes the processor from who is measured. It counts requests by operation.
+ * Its ETags are numbers, so that no digest takes the processor from who is measured. Each server has a bucket of its own here.
  *
  * Told by its first argument in JSON: latency (milliseconds before each answer), tls (key and certificate). Sends its port to
- * the parent, and answers each message with its counts, which begin anew.
+ * the parent, and answers each message, the name of a bucket, with what came into it; the bucket is empty then.
  * @module
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { now, serialIn } from './marker.js'
 
 export interface SinkOptions {
   /** Milliseconds before each answer. */
@@ -22,6 +23,10 @@ export interface SinkCounts {
   requests: Record<string, number>
   /** Bytes of bodies. */
   bytes: number
+  /** Finished objects by their size in bytes. */
+  objects: Record<string, number>
+  /** When the first byte of an upload came: its number, and milliseconds on the clock of marker.ts. */
+  firstBytes: [serial: number, at: number][]
 }
 
 interface Stored {
@@ -39,24 +44,67 @@ interface Answer {
 }
 
 const { latency, tls } = JSON.parse(process.argv[2] ?? '{"latency":0}') as SinkOptions
-const objects = new Map<string, Stored>()
-const multiparts = new Map<string, Map<number, { etag: string; size: number }>>()
-let counts: SinkCounts = { requests: {}, bytes: 0 }
+
+interface Multipart {
+  metadata: Record<string, string>
+  parts: Map<number, { etag: string; size: number }>
+}
+
+class Bucket {
+  readonly objects = new Map<string, Stored>()
+  readonly multiparts = new Map<string, Multipart>()
+  readonly requests: Record<string, number> = {}
+  readonly firstBytes = new Map<number, number>()
+  bytes = 0
+}
+
+const buckets = new Map<string, Bucket>()
 let serial = 0
+
+function bucketOf(name: string): Bucket {
+  const bucket = buckets.get(name) ?? new Bucket()
+  buckets.set(name, bucket)
+  return bucket
+}
+
+function countsOf({ objects, requests, firstBytes, bytes }: Bucket): SinkCounts {
+  const sizes: Record<string, number> = {}
+  for (const [key, { size }] of objects) if (!isKept(key)) sizes[size] = (sizes[size] ?? 0) + 1
+  return { requests, bytes, objects: sizes, firstBytes: [...firstBytes] }
+}
 
 /** What servers read again: small objects of their own. */
 const isKept = (key: string): boolean => /\.(info|part\d*|finals)$/.test(key)
 
 const newEtag = (): string => `"${(++serial).toString(16).padStart(32, '0')}"`
 
-async function take(request: IncomingMessage, keep: boolean): Promise<{ size: number; bytes: Buffer | undefined }> {
+/** How many bytes of a body are searched for a marker. */
+const SEARCHED = 4_096
+
+/** Events, since they cost less than `for await`. */
+function bodyOf(request: IncomingMessage, keep: boolean, bucket: Bucket): Promise<{ size: number; chunks: Buffer[] }> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  request.on('data', (chunk: Buffer) => {
+    if (size < SEARCHED) {
+      const found = serialIn(chunk)
+      if (found !== undefined && !bucket.firstBytes.has(found)) bucket.firstBytes.set(found, now())
+    }
     size += chunk.length
     if (keep) chunks.push(chunk)
-  }
-  counts.bytes += size
+  })
+  return new Promise((resolve, reject) => {
+    request.on('end', () => resolve({ size, chunks })).on('close', () => reject(new Error('cut off')))
+  })
+}
+
+async function take(
+  request: IncomingMessage,
+  keep: boolean,
+  bucket: Bucket,
+): Promise<{ size: number; bytes: Buffer | undefined }> {
+  const { size, chunks } = await bodyOf(request, keep, bucket)
+  bucket.bytes += size
   const isFramed = request.headers['content-encoding']?.includes('aws-chunked') === true
   const decoded = Number(request.headers['x-amz-decoded-content-length'] ?? size)
   if (!keep) return { size: isFramed ? decoded : size, bytes: undefined }
@@ -88,30 +136,41 @@ const failure = (status: number, code: string): Answer => ({
   text: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`,
 })
 
-async function answerTo(request: IncomingMessage): Promise<[operation: string, Answer]> {
+async function answerTo(request: IncomingMessage): Promise<Answer> {
   const url = new URL(request.url ?? '/', 'http://sink')
-  const key = decodeURIComponent(url.pathname).replace(/^\/[^/]*\/?/, '')
-  const query = url.searchParams
+  const [, name = '', path = ''] = /^\/([^/]*)\/?(.*)$/.exec(url.pathname) ?? []
+  const bucket = bucketOf(name)
+  const [operation, answer] = await operate(bucket, request, decodeURIComponent(path), url.searchParams)
+  bucket.requests[operation] = (bucket.requests[operation] ?? 0) + 1
+  return answer
+}
+
+async function operate(
+  bucket: Bucket,
+  request: IncomingMessage,
+  key: string,
+  query: URLSearchParams,
+): Promise<[operation: string, Answer]> {
   const uploadId = query.get('uploadId')
   switch (request.method) {
     case 'PUT':
-      if (uploadId !== null) return ['UploadPart', await putPart(request, uploadId, Number(query.get('partNumber')))]
-      return ['PutObject', await putObject(request, key)]
+      if (uploadId === null) return ['PutObject', await putObject(bucket, request, key)]
+      return ['UploadPart', await putPart(bucket, request, uploadId, Number(query.get('partNumber')))]
     case 'POST':
-      if (query.has('uploads')) return ['CreateMultipartUpload', await createMultipart(request, key)]
-      if (query.has('delete')) return ['DeleteObjects', await deleteAll(request)]
-      return ['CompleteMultipartUpload', await completeMultipart(request, key, uploadId ?? '')]
+      if (query.has('uploads')) return ['CreateMultipartUpload', await createMultipart(bucket, request, key)]
+      if (query.has('delete')) return ['DeleteObjects', await deleteAll(bucket, request)]
+      return ['CompleteMultipartUpload', await completeMultipart(bucket, request, key, uploadId ?? '')]
     case 'DELETE':
-      if (uploadId !== null) multiparts.delete(uploadId)
-      else objects.delete(key)
+      if (uploadId !== null) bucket.multiparts.delete(uploadId)
+      else bucket.objects.delete(key)
       return [uploadId === null ? 'DeleteObject' : 'AbortMultipartUpload', { status: 204 }]
     case 'HEAD':
-      return ['HeadObject', headOf(key)]
+      return ['HeadObject', headOf(bucket, key)]
     default:
-      if (uploadId !== null) return ['ListParts', listParts(uploadId)]
+      if (uploadId !== null) return ['ListParts', listParts(bucket, uploadId)]
       if (query.has('uploads')) return ['ListMultipartUploads', xml('ListMultipartUploadsResult', '')]
       if (key === '') return ['ListObjects', xml('ListBucketResult', '<IsTruncated>false</IsTruncated>')]
-      return ['GetObject', getObject(key, request.headers.range)]
+      return ['GetObject', getObject(bucket, key, request.headers.range)]
   }
 }
 
@@ -120,8 +179,9 @@ function metadataOf(request: IncomingMessage): Record<string, string> {
   return Object.fromEntries(entries) as Record<string, string>
 }
 
-async function putObject(request: IncomingMessage, key: string): Promise<Answer> {
-  const { size, bytes } = await take(request, isKept(key))
+async function putObject(bucket: Bucket, request: IncomingMessage, key: string): Promise<Answer> {
+  const { objects } = bucket
+  const { size, bytes } = await take(request, isKept(key), bucket)
   const { 'if-match': match, 'if-none-match': noneMatch } = request.headers
   const before = objects.get(key)
   const isRefused = (noneMatch === '*' && before) || (match !== undefined && match !== before?.etag)
@@ -131,47 +191,59 @@ async function putObject(request: IncomingMessage, key: string): Promise<Answer>
   return { status: 200, headers: { ETag: etag } }
 }
 
-async function putPart(request: IncomingMessage, uploadId: string, partNumber: number): Promise<Answer> {
-  const { size } = await take(request, false)
-  const parts = multiparts.get(uploadId)
-  if (!parts) return failure(404, 'NoSuchUpload')
+async function putPart(
+  bucket: Bucket,
+  request: IncomingMessage,
+  uploadId: string,
+  partNumber: number,
+): Promise<Answer> {
+  const { size } = await take(request, false, bucket)
+  const multipart = bucket.multiparts.get(uploadId)
+  if (!multipart) return failure(404, 'NoSuchUpload')
   const etag = newEtag()
-  parts.set(partNumber, { etag, size })
+  multipart.parts.set(partNumber, { etag, size })
   return { status: 200, headers: { ETag: etag } }
 }
 
-async function createMultipart(request: IncomingMessage, key: string): Promise<Answer> {
-  await take(request, false)
+async function createMultipart(bucket: Bucket, request: IncomingMessage, key: string): Promise<Answer> {
+  await take(request, false, bucket)
   const uploadId = `upload-${++serial}`
-  multiparts.set(uploadId, new Map())
+  bucket.multiparts.set(uploadId, { metadata: metadataOf(request), parts: new Map() })
   const inner = `<Bucket>b</Bucket><Key>${key}</Key><UploadId>${uploadId}</UploadId>`
-  objects.set(`${uploadId} `, { etag: '', size: 0, bytes: undefined, metadata: metadataOf(request) })
   return xml('InitiateMultipartUploadResult', inner)
 }
 
-async function completeMultipart(request: IncomingMessage, key: string, uploadId: string): Promise<Answer> {
-  await take(request, false)
-  const parts = multiparts.get(uploadId)
-  if (!parts) return failure(404, 'NoSuchUpload')
+async function completeMultipart(
+  bucket: Bucket,
+  request: IncomingMessage,
+  key: string,
+  uploadId: string,
+): Promise<Answer> {
+  const { bytes } = await take(request, true, bucket)
+  const multipart = bucket.multiparts.get(uploadId)
+  if (!multipart) return failure(404, 'NoSuchUpload')
+  let size = 0
+  for (const [, number] of bytes!.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)) {
+    const part = multipart.parts.get(Number(number))
+    if (!part) return failure(400, 'InvalidPart')
+    size += part.size
+  }
   const etag = newEtag()
-  const size = [...parts.values()].reduce((sum, part) => sum + part.size, 0)
-  const { metadata = {} } = objects.get(`${uploadId} `) ?? {}
-  objects.set(key, { etag, size, bytes: undefined, metadata })
-  objects.delete(`${uploadId} `)
-  multiparts.delete(uploadId)
+  bucket.objects.set(key, { etag, size, bytes: undefined, metadata: multipart.metadata })
+  bucket.multiparts.delete(uploadId)
   return xml('CompleteMultipartUploadResult', `<Bucket>b</Bucket><Key>${key}</Key><ETag>${etag}</ETag>`)
 }
 
-async function deleteAll(request: IncomingMessage): Promise<Answer> {
-  const { bytes } = await take(request, true)
-  for (const [, key] of bytes!.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) objects.delete(key!)
+async function deleteAll(bucket: Bucket, request: IncomingMessage): Promise<Answer> {
+  const { bytes } = await take(request, true, bucket)
+  for (const [, key] of bytes!.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) bucket.objects.delete(key!)
   return xml('DeleteResult', '')
 }
 
-function listParts(uploadId: string): Answer {
-  const parts = multiparts.get(uploadId)
-  if (!parts) return failure(404, 'NoSuchUpload')
-  const listed = [...parts].sort(([one], [other]) => one - other)
+function listParts({ multiparts }: Bucket, uploadId: string): Answer {
+  const multipart = multiparts.get(uploadId)
+  if (!multipart) return failure(404, 'NoSuchUpload')
+  const listed = [...multipart.parts].sort(([one], [other]) => one - other)
   const inner = listed.map(
     ([number, { etag, size }]) =>
       `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag><Size>${size}</Size></Part>`,
@@ -179,27 +251,28 @@ function listParts(uploadId: string): Answer {
   return xml('ListPartsResult', `<IsTruncated>false</IsTruncated>${inner.join('')}`)
 }
 
-function headOf(key: string): Answer {
+function headOf({ objects }: Bucket, key: string): Answer {
   const found = objects.get(key)
   if (!found) return { status: 404 }
   const { etag, size, metadata } = found
   return { status: 200, headers: { ...metadata, ETag: etag, 'Content-Length': String(size) } }
 }
 
-function getObject(key: string, range: string | undefined): Answer {
+function getObject({ objects }: Bucket, key: string, range: string | undefined): Answer {
   const found = objects.get(key)
   if (!found?.bytes) return failure(404, 'NoSuchKey')
   const headers = { ...found.metadata, ETag: found.etag }
-  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
+  const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
   if (first === undefined) return { status: 200, headers, text: found.bytes }
-  return { status: 206, headers, text: found.bytes.subarray(Number(first), Number(last) + 1) }
+  const text = found.bytes.subarray(Number(first), last ? Number(last) + 1 : undefined)
+  const end = Number(first) + text.length - 1
+  return { status: 206, headers: { ...headers, 'Content-Range': `bytes ${first}-${end}/${found.size}` }, text }
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
   request.on('error', () => undefined)
   answerTo(request)
-    .then(([operation, { status, headers = {}, text = '' }]) => {
-      counts.requests[operation] = (counts.requests[operation] ?? 0) + 1
+    .then(({ status, headers = {}, text = '' }) => {
       const length = Buffer.byteLength(text)
       const send = (): void => {
         response.writeHead(status, { 'Content-Length': length, ...headers, 'x-amz-request-id': String(serial) })
@@ -219,8 +292,8 @@ server.on('checkContinue', (request, response) => {
   serve(request, response)
 })
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
-process.on('message', () => {
-  process.send?.(counts)
-  counts = { requests: {}, bytes: 0 }
+process.on('message', (name: string) => {
+  process.send?.(countsOf(bucketOf(name)))
+  buckets.delete(name)
 })
 process.once('disconnect', () => process.exit())
