@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { TUSD } from '../../test-peers/tusd.js'
@@ -18,6 +18,7 @@ export function machine(): Record<string, string> {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: String(cpus().length),
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    'load at the start': loadavg()[0]!.toFixed(1),
     kernel: `${type()} ${release().split('-')[0]}`,
   }
 }

@@ -40,10 +40,13 @@ for (const name of names ?? []) {
 }
 
 function isWanted({ name, quick, long }: Scenario): boolean {
+  if (positionals.some((part) => isName(part))) return positionals.includes(name)
   if (positionals.length > 0) return positionals.some((part) => name.includes(part))
   if (values.quick) return quick === true
   return values.all || long !== 'nobody'
 }
+
+const isName = (text: string): boolean => SCENARIOS.some(({ name }) => name === text)
 
 function contendersFor({ long }: Scenario): Contender[] {
   if (names) return all.filter(({ name }) => names.includes(name))
@@ -67,6 +70,7 @@ if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a
 const chosen = (SCENARIOS as readonly Scenario[]).filter(isWanted)
 if (chosen.length === 0) throw new Error('no scenario has such a name')
 
+const idle = machine()
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
 const results: Result[] = []
 try {
@@ -82,7 +86,7 @@ try {
     console.log(`${tablesOf(measured)}\n`)
   }
   const command = ['npm run bench --', ...process.argv.slice(2).filter((arg) => !/^--(json|log)=/.test(arg))]
-  const told: Results = { machine: machine(), versions: await versions(), command: command.join(' '), results }
+  const told: Results = { machine: idle, versions: await versions(), command: command.join(' '), results }
   if (values.json) writeFileSync(values.json, `${JSON.stringify(told)}\n`)
   if (values.profile) console.log(busiest(values.profile))
 } finally {

@@ -54,3 +54,13 @@ export const SCENARIOS = [
 ] as const satisfies readonly Scenario[]
 
 export type ScenarioName = (typeof SCENARIOS)[number]['name']
+
+/** What the guard measures: of the same names, so that ratios can be compared, with smaller counts. */
+export const GUARDED: readonly Scenario[] = (
+  [
+    ['64 KiB, 16 at once', 500],
+    ['256 MiB, 4 at once', 2],
+    ['64 MiB in PATCHes of 5 MiB, 4 at once', 4],
+    ['32 MiB in PATCHes of 1 MiB, 4 at once', 4],
+  ] as const
+).map(([wanted, count]) => ({ ...SCENARIOS.find(({ name }) => name === wanted)!, count }))

@@ -1,0 +1,95 @@
+/**
+ * Which charts are drawn of a run: names of files and their SVG. Pure.
+ * @module
+ */
+import { requestsOf, unitsOf } from './report.js'
+import type { Figures, Result, Results } from './results.js'
+import { spreadOf } from './statistics.js'
+import { type Bar, barChart } from './svg.js'
+
+export interface Plot {
+  file: string
+  title: string
+  svg: string
+}
+
+interface Kind {
+  file: string
+  title: string
+  subtitle: string
+  unit: 'upload' | 'GiB' | 'both'
+  values(figures: Figures, result: Result): number[]
+  digits: number
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    file: 'cpu-large.svg',
+    title: 'Processor time of large uploads',
+    subtitle: 'seconds of the server for each GiB; less is better',
+    unit: 'GiB',
+    values: ({ cpu }) => cpu,
+    digits: 2,
+  },
+  {
+    file: 'cpu-small.svg',
+    title: 'Processor time of small uploads',
+    subtitle: 'milliseconds of the server for each upload; less is better',
+    unit: 'upload',
+    values: ({ cpu }) => cpu.map((seconds) => seconds * 1_000),
+    digits: 2,
+  },
+  {
+    file: 'rate-large.svg',
+    title: 'Throughput of large uploads',
+    subtitle: 'MiB a second, with clients and S3 on the same machine; more is better',
+    unit: 'GiB',
+    values: ({ rate }, { scenario }) => rate.map((units) => units * unitsOf(scenario).rateFactor),
+    digits: 0,
+  },
+  {
+    file: 'rate-small.svg',
+    title: 'Rate of small uploads',
+    subtitle: 'uploads a second, with clients and S3 on the same machine; more is better',
+    unit: 'upload',
+    values: ({ rate }) => rate,
+    digits: 0,
+  },
+  {
+    file: 'memory.svg',
+    title: 'Memory',
+    subtitle: 'MB of resident memory of the server, at most; less is better',
+    unit: 'both',
+    values: ({ peak }) => [peak / 1e6],
+    digits: 0,
+  },
+  {
+    file: 'requests.svg',
+    title: 'Requests to S3',
+    subtitle: 'for each small upload; less is better',
+    unit: 'upload',
+    values: (figures) => [requestsOf(figures)],
+    digits: 1,
+  },
+]
+
+export function plotsOf({ results }: Results): Plot[] {
+  const series = [...new Set(results.flatMap(({ figures }) => Object.keys(figures)))]
+  return KINDS.flatMap(({ file, title, subtitle, unit, values, digits }) => {
+    const groups = results
+      .filter(({ scenario }) => unit === 'both' || scenario.unit === unit)
+      .map((result) => ({
+        name: result.scenario.name,
+        bars: Object.entries(result.figures).flatMap(([name, figures]) => barOf(name, values(figures, result), digits)),
+      }))
+      .filter(({ bars }) => bars.length > 0)
+    return groups.length > 0 ? [{ file, title, svg: barChart({ title, subtitle, series, groups }) }] : []
+  })
+}
+
+function barOf(name: string, values: readonly number[], digits: number): Bar[] {
+  const spread = spreadOf(values.filter(Number.isFinite))
+  if (!spread) return []
+  const { median, least, greatest } = spread
+  return [{ name, value: median, least, greatest, label: median.toFixed(digits) }]
+}
