@@ -26,7 +26,7 @@ export function machine(): Record<string, string> {
 export async function versions(): Promise<Record<string, string>> {
   const versionOf = (path: string): string =>
     (JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as { version: string }).version
-  const commit = await run('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).then(
+  const commit = await run('git', ['describe', '--always', '--dirty', '--exclude=*'], { cwd: root }).then(
     ({ stdout }) => ` (${stdout.trim()})`,
     () => '',
   )
