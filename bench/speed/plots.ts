@@ -2,7 +2,7 @@
  * Which charts are drawn of a run: names of files and their SVG. Pure.
  * @module
  */
-import { requestsOf, unitsOf } from './report.js'
+import { FLOOR, requestsOf, unitsOf } from './report.js'
 import type { Figures, Result, Results } from './results.js'
 import { spreadOf } from './statistics.js'
 import { type Bar, barChart } from './svg.js'
@@ -20,6 +20,16 @@ interface Kind {
   unit: 'upload' | 'GiB' | 'both'
   values(figures: Figures, result: Result): number[]
   digits: number
+}
+
+/** Told apart by those who do not see all colours (after Okabe and Ito), and seen on white and on black. */
+const COLOURS: Record<string, string> = {
+  [FLOOR]: '#8a8f98',
+  Holdfast: '#0072b2',
+  'Holdfast, all cores': '#56a4d9',
+  '@tus/server': '#d55e00',
+  tusd: '#009e73',
+  'tusd, no hashes': '#5cc4a4',
 }
 
 const KINDS: readonly Kind[] = [
@@ -74,7 +84,6 @@ const KINDS: readonly Kind[] = [
 ]
 
 export function plotsOf({ results }: Results): Plot[] {
-  const series = [...new Set(results.flatMap(({ figures }) => Object.keys(figures)))]
   return KINDS.flatMap(({ file, title, subtitle, unit, values, digits }) => {
     const groups = results
       .filter(({ scenario }) => unit === 'both' || scenario.unit === unit)
@@ -83,7 +92,7 @@ export function plotsOf({ results }: Results): Plot[] {
         bars: Object.entries(result.figures).flatMap(([name, figures]) => barOf(name, values(figures, result), digits)),
       }))
       .filter(({ bars }) => bars.length > 0)
-    return groups.length > 0 ? [{ file, title, svg: barChart({ title, subtitle, series, groups }) }] : []
+    return groups.length > 0 ? [{ file, title, svg: barChart({ title, subtitle, groups }) }] : []
   })
 }
 
@@ -91,5 +100,5 @@ function barOf(name: string, values: readonly number[], digits: number): Bar[] {
   const spread = spreadOf(values.filter(Number.isFinite))
   if (!spread) return []
   const { median, least, greatest } = spread
-  return [{ name, value: median, least, greatest, label: median.toFixed(digits) }]
+  return [{ name, colour: COLOURS[name] ?? '#c7903c', value: median, least, greatest, label: median.toFixed(digits) }]
 }

@@ -67,7 +67,7 @@ export type ScenarioName = (typeof SCENARIOS)[number]['name']
 export const GUARDED: readonly Scenario[] = (
   [
     ['64 KiB, 16 at once', 500],
-    ['256 MiB, 4 at once', 2],
+    ['256 MiB, 4 at once', 4],
     ['64 MiB in PATCHes of 5 MiB, 4 at once', 4],
     ['32 MiB in PATCHes of 1 MiB, 4 at once', 4],
   ] as const

@@ -5,8 +5,8 @@
  */
 
 export interface Bar {
-  /** The same name has the same colour in all groups. */
   name: string
+  colour: string
   value: number
   least: number
   greatest: number
@@ -18,8 +18,6 @@ export interface Chart {
   title: string
   /** The unit, and which way is better. */
   subtitle: string
-  /** The names of the bars, in the order of the colours. */
-  series: readonly string[]
   groups: readonly { name: string; bars: readonly Bar[] }[]
 }
 
@@ -30,12 +28,10 @@ const RIGHT = 150
 const [BAR, GAP, GROUP] = [16, 4, 34]
 const HEAD = 64
 
-/** Told apart by those who do not see all colours (Okabe and Ito), and seen on white and on black. */
-const COLOURS = ['#8a8f98', '#0072b2', '#56a4d9', '#d55e00', '#009e73', '#c7903c']
-
 const STYLE = `
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 16px; font-weight: 600 }
+.group { font-weight: 600 }
 .muted { fill: #59636e }
 .card { fill: #ffffff }
 .whisker { stroke: #1f2328; stroke-width: 1.5 }
@@ -52,16 +48,16 @@ const escaped = (text: string): string =>
 
 const round = (value: number): string => String(Math.round(value * 10) / 10)
 
-export function barChart({ title, subtitle, series, groups }: Chart): string {
+export function barChart({ title, subtitle, groups }: Chart): string {
   const greatest = Math.max(...groups.flatMap(({ bars }) => bars.map((bar) => bar.greatest)))
   const scale = greatest > 0 ? (WIDTH - LEFT - RIGHT) / greatest : 0
   const lines: string[] = []
   let y = HEAD
   for (const { name, bars } of groups) {
-    lines.push(`<text x="16" y="${y + 14}" font-weight="600">${escaped(name)}</text>`)
+    lines.push(`<text x="16" y="${y + 14}" class="group">${escaped(name)}</text>`)
     y += 22
     for (const bar of bars) {
-      lines.push(...barAt(y, bar, scale, COLOURS[series.indexOf(bar.name) % COLOURS.length]!))
+      lines.push(...barAt(y, bar, scale))
       y += BAR + GAP
     }
     y += GROUP - 22
@@ -79,7 +75,7 @@ ${lines.join('\n')}
 `
 }
 
-function barAt(y: number, { name, value, least, greatest, label }: Bar, scale: number, colour: string): string[] {
+function barAt(y: number, { name, colour, value, least, greatest, label }: Bar, scale: number): string[] {
   const middle = y + BAR / 2
   const end = LEFT + Math.max(value, greatest) * scale
   return [

@@ -147,17 +147,17 @@ test('a run without a server or without figures is no success', () => {
 })
 
 test('a chart has a bar, a name and a value for each server, and its text is text', () => {
-  const bar = { name: 'a<b', value: 2, least: 1, greatest: 4, label: '2.0' }
+  const bar = { name: 'a<b', colour: '#123456', value: 2, least: 1, greatest: 4, label: '2.0' }
   const chart = {
     title: 'Title & more',
     subtitle: 'seconds',
-    series: ['a<b'],
     groups: [{ name: 'group', bars: [bar] }],
   }
   const svg = barChart(chart)
   assert.match(svg, /<title id="title">Title &amp; more<\/title>/)
   assert.match(svg, />a&lt;b<\/text>/)
   assert.match(svg, />2\.0<\/text>/)
+  assert.match(svg, /fill="#123456"/)
   assert.match(svg, /prefers-color-scheme: dark/)
   const [, width] = /<rect x="150" [^>]*width="([\d.]+)"/.exec(svg)!
   const [, x1, x2] = /class="whisker" x1="([\d.]+)" x2="([\d.]+)"/.exec(svg)!
@@ -166,8 +166,8 @@ test('a chart has a bar, a name and a value for each server, and its text is tex
 })
 
 test('a bar of one value has no line across it', () => {
-  const bar = { name: 'a', value: 2, least: 2, greatest: 2, label: '2' }
-  const svg = barChart({ title: 't', subtitle: 's', series: ['a'], groups: [{ name: 'g', bars: [bar] }] })
+  const bar = { name: 'a', colour: '#123456', value: 2, least: 2, greatest: 2, label: '2' }
+  const svg = barChart({ title: 't', subtitle: 's', groups: [{ name: 'g', bars: [bar] }] })
   assert.doesNotMatch(svg, /<line/)
 })
 
