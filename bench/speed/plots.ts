@@ -4,7 +4,7 @@
  */
 import { FLOOR, requestsOf, unitsOf } from './report.js'
 import type { Figures, Result, Results } from './results.js'
-import { spreadOf } from './statistics.js'
+import { type Series, spreadOf } from './statistics.js'
 import { type Bar, barChart } from './svg.js'
 
 export interface Plot {
@@ -18,7 +18,7 @@ interface Kind {
   title: string
   subtitle: string
   unit: 'upload' | 'GiB' | 'both'
-  values(figures: Figures, result: Result): number[]
+  values(figures: Figures, result: Result): Series
   digits: number
 }
 
@@ -31,6 +31,9 @@ const COLOURS: Record<string, string> = {
   tusd: '#009e73',
   'tusd, no hashes': '#5cc4a4',
 }
+
+const scaled = (series: Series, factor: number): Series =>
+  series.map((value) => (value === null ? null : value * factor))
 
 const KINDS: readonly Kind[] = [
   {
@@ -46,7 +49,7 @@ const KINDS: readonly Kind[] = [
     title: 'Processor time of small uploads',
     subtitle: 'milliseconds of the server for each upload; less is better',
     unit: 'upload',
-    values: ({ cpu }) => cpu.map((seconds) => seconds * 1_000),
+    values: ({ cpu }) => scaled(cpu, 1_000),
     digits: 2,
   },
   {
@@ -54,7 +57,7 @@ const KINDS: readonly Kind[] = [
     title: 'Throughput of large uploads',
     subtitle: 'MiB a second, with clients and S3 on the same machine; more is better',
     unit: 'GiB',
-    values: ({ rate }, { scenario }) => rate.map((units) => units * unitsOf(scenario).rateFactor),
+    values: ({ rate }, { scenario }) => scaled(rate, unitsOf(scenario).rateFactor),
     digits: 0,
   },
   {
@@ -70,7 +73,7 @@ const KINDS: readonly Kind[] = [
     title: 'Memory',
     subtitle: 'MB of resident memory of the server, at most; less is better',
     unit: 'both',
-    values: ({ peak }) => [peak / 1e6],
+    values: ({ peak }) => scaled([peak], 1 / 1e6),
     digits: 0,
   },
   {
@@ -96,8 +99,8 @@ export function plotsOf({ results }: Results): Plot[] {
   })
 }
 
-function barOf(name: string, values: readonly number[], digits: number): Bar[] {
-  const spread = spreadOf(values.filter(Number.isFinite))
+function barOf(name: string, values: Series, digits: number): Bar[] {
+  const spread = spreadOf(values)
   if (!spread) return []
   const { median, least, greatest } = spread
   return [{ name, colour: COLOURS[name] ?? '#c7903c', value: median, least, greatest, label: median.toFixed(digits) }]

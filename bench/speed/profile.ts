@@ -49,13 +49,13 @@ export function busiest(folder: string): string {
   )
   const texts = files.sort().map((name) => {
     const path = join(folder, name)
-    const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')) as Profile)
+    const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')) as Profile).filter(({ place }) => place !== '(idle)')
     const all = times.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
     const lines = times.slice(0, SHOWN).map(({ place, milliseconds }) => {
       const share = `${((100 * milliseconds) / all).toFixed(1)} %`
       return `${share.padStart(8)} ${milliseconds.toFixed(0).padStart(7)} ms  ${place}`
     })
-    return `${relative('.', path)}\n${lines.join('\n')}`
+    return `${relative('.', path)}: ${all.toFixed(0)} ms busy\n${lines.join('\n')}`
   })
   return texts.join('\n\n')
 }

@@ -4,7 +4,7 @@
  */
 import type { Figures, Result, Results, Times } from './results.js'
 import type { Scenario } from './scenarios.js'
-import { median, ratioOf, type Spread } from './statistics.js'
+import { median, ratioOf, type Series, type Spread, spreadOf } from './statistics.js'
 
 /** What all are compared to. */
 export const FLOOR = 'floor'
@@ -45,11 +45,19 @@ function sectionOf({ scenario, figures }: Result): string {
     times(one.post),
     times(one.firstByte),
     times(one.end),
-    number(Number.isFinite(one.peak) ? one.peak / 1e6 : undefined, 0),
+    number(one.peak === null ? undefined : one.peak / 1e6, 0),
   ])
   const lines = [columns, columns.map((_, index) => (index === 0 ? '---' : '---:')), ...rows]
   const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
-  const notes = Object.entries(figures).flatMap(([name, one]) => [...failuresOf(name, one), ...limitsOf(name, one)])
+  const all = Object.values(figures)
+  const beside = [
+    `the clients used ${rangeOf(all, 'load', cpuFactor)}`,
+    `S3 used ${rangeOf(all, 'sink', cpuFactor)} ${cpu}`,
+  ]
+  const notes = [
+    `Beside the server ${beside.join(', and ')}.`,
+    ...Object.entries(figures).flatMap(([name, one]) => [...failuresOf(name, one), ...limitsOf(name, one)]),
+  ]
   return `**${scenario.name}**\n\n${table}${notes.map((note) => `\n\n${note}`).join('')}`
 }
 
@@ -76,19 +84,27 @@ function failuresOf(name: string, { failures, uploads }: Figures): string[] {
   return told.length === 0 ? [] : [`Failures of ${name}, of ${uploads} uploads: ${told.join('; ')}.`]
 }
 
+/** From the server that was least work for them to the one that was most. */
+function rangeOf(all: readonly Figures[], who: 'load' | 'sink', factor: number): string {
+  const spread = spreadOf(all.map((one) => scaled(median(one[who]), factor) ?? null))
+  if (!spread) return '-'
+  const [least, greatest] = [spread.least.toFixed(2), spread.greatest.toFixed(2)]
+  return least === greatest ? least : `${least} to ${greatest}`
+}
+
 /** From which share of one core the clients or S3 are what is measured. */
 const BUSY = 0.85
 
 /** A rate says little of the server where another process had no time left. */
 function limitsOf(name: string, { load, sink, rate }: Figures): string[] {
-  const shareOf = (cpu: readonly number[]): number =>
-    median(cpu.map((seconds, round) => seconds * rate[round]!).filter(Number.isFinite)) ?? 0
+  const shareOf = (cpu: Series): number =>
+    median(cpu.map((seconds, round) => (seconds === null ? null : seconds * rate[round]!))) ?? 0
   return [['clients', shareOf(load)] as const, ['S3', shareOf(sink)] as const].flatMap(([who, share]) =>
     share < BUSY ? [] : [`${name}: the ${who} used ${(share * 100).toFixed(0)} % of a core, so the rate is theirs.`],
   )
 }
 
-/** The whole page's generated part: on what, what came of the targets, plots, tables. */
+/** On what a run was made, and with what. */
 export function factsOf({ machine, versions, command }: Results): string {
   const rows = [...Object.entries(machine), ...Object.entries(versions), ['command', `\`${command.trim()}\``]]
   return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n')

@@ -5,7 +5,7 @@
 import type { Measured } from './load.js'
 import type { Scenario } from './scenarios.js'
 import type { SinkCounts } from './sink.js'
-import { quantile } from './statistics.js'
+import { quantile, type Series } from './statistics.js'
 
 /** One server in one round of one scenario. */
 export interface Round {
@@ -23,11 +23,11 @@ export type Times = [median: number | null, late: number | null]
 /** Series have a value for each round. A unit is a GiB or an upload, as the scenario says. */
 export interface Figures {
   /** Seconds of the processor for each unit: the server, the clients, the S3 in front of which it stands. */
-  cpu: number[]
-  load: number[]
-  sink: number[]
+  cpu: Series
+  load: Series
+  sink: Series
   /** Units a second. */
-  rate: number[]
+  rate: Series
   /** Requests to S3 for each upload, by operation. */
   requests: Record<string, number>
   /** Bytes of bodies sent to S3 for each byte received. */
@@ -38,8 +38,8 @@ export interface Figures {
   firstByte: Times
   /** From the client's last byte to the final answer. */
   end: Times
-  /** Bytes of resident memory, at most. */
-  peak: number
+  /** Bytes of resident memory, at most; null if it was never measured. */
+  peak: number | null
   /** What went wrong, and how often; of `uploads` in all. */
   failures: Record<string, number>
   uploads: number
@@ -70,7 +70,9 @@ export function figuresOf(scenario: Scenario, server: string, rounds: readonly R
   const unitsOf = ({ measured: { done } }: Round): number =>
     scenario.unit === 'upload' ? done : (done * size) / 2 ** 30
   const uploads = count * rounds.length
-  const series = (value: (round: Round) => number): number[] => rounds.map((round) => short(value(round)))
+  const series = (value: (round: Round) => number): Series =>
+    rounds.map((round) => (round.measured.done > 0 ? short(value(round)) : null))
+  const peaks = rounds.map(({ peak }) => peak).filter((peak) => peak > 0)
   const requests: Record<string, number> = {}
   const failures: Record<string, number> = {}
   for (const { counts, measured } of rounds) {
@@ -89,7 +91,7 @@ export function figuresOf(scenario: Scenario, server: string, rounds: readonly R
     post: timesOf(rounds.flatMap(({ measured }) => measured.posts)),
     firstByte: timesOf(rounds.flatMap(firstBytesOf)),
     end: timesOf(rounds.flatMap(({ measured }) => measured.ends)),
-    peak: Math.max(...rounds.map(({ peak }) => peak)),
+    peak: peaks.length > 0 ? Math.max(...peaks) : null,
     failures,
     uploads,
   }

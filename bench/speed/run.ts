@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: each server in turn, in front of the same sink, in one run; the figures are read as ratios. Arguments: parts
- * of scenario names to run those alone; `--quick` for a few, `--all` for the long ones and more rounds; `--servers=floor,Holdfast`;
+ * of scenario names to run those alone; `--quick` for a few, `--all` for the long ones and more rounds; `--servers=floor,holdfast`;
  * `--rounds=3`; `--json=FILE`; `--log=DIR` for what the servers print; `--profile=DIR` for profiles of those on Node.js.
  * @module
  */
@@ -14,7 +14,7 @@ import { busiest } from './profile.js'
 import { tablesOf } from './report.js'
 import type { Result, Results } from './results.js'
 import { SCENARIOS, type Scenario } from './scenarios.js'
-import { type Contender, contenders } from './servers.js'
+import { type Contender, contenders, slugOf } from './servers.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,10 +33,15 @@ const { values, positionals } = parseArgs({
 const NOT_QUICK = ['tusd, no hashes']
 
 const all = contenders()
-const names = values.servers?.split(',')
+const names = values.servers?.split(',').map(slugOf)
 for (const name of names ?? []) {
-  if (all.some((one) => one.name === name)) continue
-  throw new Error(`no server '${name}'; there are: ${all.map((one) => one.name).join(', ')}`)
+  if (all.some((one) => slugOf(one.name) === name)) continue
+  fail(`There is no server '${name}'. There are: ${all.map((one) => slugOf(one.name)).join(', ')}.`)
+}
+
+function fail(text: string): never {
+  console.error(text)
+  process.exit(2)
 }
 
 function isWanted({ name, quick, long }: Scenario): boolean {
@@ -49,7 +54,7 @@ function isWanted({ name, quick, long }: Scenario): boolean {
 const isName = (text: string): boolean => SCENARIOS.some(({ name }) => name === text)
 
 function contendersFor({ long }: Scenario): Contender[] {
-  if (names) return all.filter(({ name }) => names.includes(name))
+  if (names) return all.filter(({ name }) => names.includes(slugOf(name)))
   if (values.quick) return all.filter(({ name }) => !NOT_QUICK.includes(name))
   return long === 'Holdfast' && !values.all ? all.filter(({ name }) => name.startsWith('Holdfast')) : all
 }
@@ -66,9 +71,10 @@ function groupsOf(scenarios: readonly Scenario[]): Scenario[][] {
 }
 
 const rounds = Number(values.rounds ?? (values.quick ? 2 : values.all ? 5 : 3))
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a number from 1')
+if (!Number.isInteger(rounds) || rounds < 1) fail('--rounds must be a number from 1.')
 const chosen = (SCENARIOS as readonly Scenario[]).filter(isWanted)
-if (chosen.length === 0) throw new Error('no scenario has such a name')
+if (chosen.length === 0)
+  fail(`No scenario has such a name. There are:\n${SCENARIOS.map(({ name }) => name).join('\n')}`)
 
 const idle = machine()
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))

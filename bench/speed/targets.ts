@@ -5,7 +5,7 @@
 import { FLOOR, requestsOf } from './report.js'
 import type { Figures, Results } from './results.js'
 import type { ScenarioName } from './scenarios.js'
-import { ratioOf } from './statistics.js'
+import { ratioOf, type Series } from './statistics.js'
 
 export interface Target {
   text: string
@@ -38,7 +38,7 @@ interface Rule {
 const OURS = 'Holdfast'
 
 /** The median of the ratios of the rounds. */
-const ratio = (of: number[] | undefined, to: number[] | undefined): number | undefined =>
+const ratio = (of: Series | undefined, to: Series | undefined): number | undefined =>
   of && to && ratioOf(of, to)?.median
 
 const failuresOf = ({ failures }: Figures): number => Object.values(failures).reduce((sum, times) => sum + times, 0)
@@ -104,7 +104,7 @@ const RULES: readonly Rule[] = [
     bound: ['≤', 400],
     unit: ' MB',
     digits: 0,
-    value: (find) => read(find(SLOW, OURS), ({ peak }) => peak / 1e6),
+    value: (find) => read(find(SLOW, OURS), ({ peak }) => (peak === null ? undefined : peak / 1e6)),
   },
   {
     text: '2,000 slow clients: failures',
@@ -151,7 +151,7 @@ const RULES: readonly Rule[] = [
 /** Of the scenario with PATCHes of 1 MiB. */
 const PATCHES = 32
 
-const peaks = ({ peak }: Figures): number[] => [peak]
+const peaks = ({ peak }: Figures): Series => [peak]
 
 const read = <Value>(figures: Figures | undefined, from: (figures: Figures) => Value): Value | undefined =>
   figures && from(figures)

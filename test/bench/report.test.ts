@@ -82,7 +82,7 @@ test('a server that never ran has a row of its own, without figures', () => {
     load: [],
     sink: [],
     rate: [],
-    peak: Number.NEGATIVE_INFINITY,
+    peak: null,
     failures: { 'ended with 1': 1 },
   }
   const table = tablesOf([resultOf(LARGE, none)])
@@ -93,6 +93,11 @@ test('a rate that is the clients’ or the sink’s is told to be so', () => {
   const told = tablesOf([resultOf(LARGE, { load: [0.9, 0.9], rate: [1, 1] })])
   assert.match(told, /Holdfast: the clients used 90 % of a core, so the rate is theirs\./)
   assert.doesNotMatch(tablesOf([resultOf(LARGE)]), /so the rate is theirs/)
+})
+
+test('what the clients and S3 used is told beside the servers', () => {
+  const table = tablesOf([resultOf(LARGE, { load: [0.3, 0.3] })])
+  assert.match(table, /Beside the server the clients used 0\.10 to 0\.30, and S3 used 0\.20 CPU s\/GiB\./)
 })
 
 test('targets are held against the figures of one run', () => {

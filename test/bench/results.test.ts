@@ -61,6 +61,14 @@ test('times are of the uploads of all rounds; what was never measured is null', 
   ])
 })
 
+test('a round in which nothing was done has no figures, also once it was kept in a file', () => {
+  const round = roundOf(SMALL)
+  const none = { ...round, measured: { ...round.measured, done: 0 }, peak: Number.NaN }
+  const { cpu, rate, peak } = JSON.parse(JSON.stringify(figuresOf(SMALL, 'Holdfast', [none, round])))
+  assert.deepEqual([cpu, rate, peak], [[null, 0.5], [null, 2], 50])
+  assert.equal(figuresOf(SMALL, 'Holdfast', [none]).peak, null)
+})
+
 test('failures of all rounds are added up by what they say', () => {
   const round = roundOf(SMALL)
   const failed = { ...round, measured: { ...round.measured, done: 3, failures: { 'PATCH: 500 X': 1 } } }

@@ -26,11 +26,14 @@ test('a ratio is taken in each round, so that a round in which all were slow doe
 
 test('a round that only one of both finished gives no ratio', () => {
   assert.deepEqual(ratioOf([2, 4], [1]), { median: 2, least: 2, greatest: 2 })
-  assert.equal(ratioOf([Number.NaN], [1]), undefined)
+  assert.equal(ratioOf([null], [1]), undefined)
+  assert.equal(ratioOf([1], [null]), undefined)
+  assert.deepEqual(ratioOf([null, 4], [1, 2]), { median: 2, least: 2, greatest: 2 })
   assert.equal(ratioOf([], []), undefined)
 })
 
 test('a spread has the least and the greatest', () => {
   assert.deepEqual(spreadOf([3, 1, 2]), { median: 2, least: 1, greatest: 3 })
+  assert.deepEqual(spreadOf([null, 1, 2]), { median: 1.5, least: 1, greatest: 2 })
   assert.equal(spreadOf([]), undefined)
 })
