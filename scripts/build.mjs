@@ -1,8 +1,11 @@
 // Builds dist/: the library and the command by the compiler, the page by esbuild.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+
+// Who runs several commands on one state of the sources builds once; and none of them takes dist/ from under another.
+if (process.env.HOLDFAST_BUILT && existsSync(join(import.meta.dirname, '..', 'dist/cli/main.js'))) process.exit(0)
 
 const root = join(import.meta.dirname, '..')
 const run = (script, ...args) =>

@@ -149,7 +149,7 @@ test('.ci/run runs the commands of the README, in its order', () => {
   const told = rowsOf(read('README.md')).flatMap(([command]) =>
     command!.startsWith('`npm ') ? [unquoted(command)] : [],
   )
-  const run = [...read('.ci/run').matchAll(/^step (npm .*)$/gm)].map(([, command]) => command)
+  const run = [...read('.ci/run').matchAll(/^(?:step|beside) (npm .*)$/gm)].map(([, command]) => command)
   assert.deepEqual(run, told)
 })
 
