@@ -114,7 +114,7 @@ async function startProgram(
   return started(spawnIn(setting, program, argsFor(port)), `http://127.0.0.1:${port}/files/`)
 }
 
-const floor: Contender = { name: 'floor', start: (setting) => startScript('floor.mjs', setting) }
+export const floor: Contender = { name: 'floor', start: (setting) => startScript('floor.mjs', setting) }
 
 const tusNode: Contender = { name: '@tus/server', start: (setting) => startScript('tus-node.mjs', setting) }
 
