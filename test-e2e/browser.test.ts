@@ -7,7 +7,7 @@ import { temporaryFolder } from '../test/cli/command.js'
 import { MortalServer } from '../test/support/mortal-server.js'
 import { openBrowser, throttle } from './chromium.js'
 import { seededDigest, writeSeededFile } from './data.js'
-import { idOf, objectDigest } from './server.js'
+import { type BucketAccess, committedOffset, idOf, objectDigest } from './server.js'
 
 const SIZE = 100_000_000
 const SEED = 7
@@ -20,8 +20,9 @@ interface Setting {
   readonly page: Page
   /** A file of 100 MB. */
   readonly path: string
-  /** Upload-Offset of each PATCH that the page sent. */
+  /** Upload-Offset of each PATCH that the page sent, and its URL. */
   readonly offsets: number[]
+  readonly urls: string[]
 }
 
 async function open(context: TestContext): Promise<Setting> {
@@ -32,13 +33,15 @@ async function open(context: TestContext): Promise<Setting> {
   await server.start()
   const browser = await openBrowser(context)
   const page = await browser.newPage({ viewport: { width: 900, height: 740 }, deviceScaleFactor: 2 })
-  const offsets: number[] = []
+  const [offsets, urls]: [number[], string[]] = [[], []]
   page.on('request', (request) => {
-    if (request.method() === 'PATCH') offsets.push(Number(request.headers()['upload-offset']))
+    if (request.method() !== 'PATCH') return
+    offsets.push(Number(request.headers()['upload-offset']))
+    urls.push(request.url())
   })
   await throttle(page, UPLINK)
   await page.goto(new URL('/', server.url).href)
-  return { server, page, path, offsets }
+  return { server, page, path, offsets, urls }
 }
 
 const percentOf = async (page: Page): Promise<number> =>
@@ -52,15 +55,28 @@ async function reach(page: Page, percent: number): Promise<void> {
   }
 }
 
+/** The bucket of `holdfast dev`, as it tells it. */
+function bucketOf({ stdout }: MortalServer): BucketAccess {
+  const [, endpoint] = /bucket +(http:\/\/[^/]+)\//.exec(stdout)!
+  const [, accessKeyId] = /AWS_ACCESS_KEY_ID=(\S+)/.exec(stdout)!
+  const [, secretAccessKey] = /AWS_SECRET_ACCESS_KEY=(\S+)/.exec(stdout)!
+  return { endpoint: endpoint!, credentials: { accessKeyId: accessKeyId!, secretAccessKey: secretAccessKey! } }
+}
+
+/** What the page has sent is committed a little later, on a busy machine much later. */
+async function someCommitted({ server, urls }: Setting): Promise<void> {
+  const deadline = performance.now() + 60_000
+  while ((await committedOffset(bucketOf(server), idOf(urls[0]!))) === 0) {
+    assert.ok(performance.now() < deadline, 'nothing was committed')
+    await sleep(20)
+  }
+}
+
 /** Waits for the end of the one upload, and reads its object from the bucket. */
 async function finish({ server, page }: Setting): Promise<{ digest: string; size: number }> {
   await page.locator('#uploads li[data-state="done"]').waitFor({ timeout: 120_000 })
   const link = await page.getByRole('link', { name: 'Open' }).getAttribute('href')
-  const [, endpoint] = /bucket +(http:\/\/[^/]+)\//.exec(server.stdout)!
-  const [, accessKeyId] = /AWS_ACCESS_KEY_ID=(\S+)/.exec(server.stdout)!
-  const [, secretAccessKey] = /AWS_SECRET_ACCESS_KEY=(\S+)/.exec(server.stdout)!
-  const credentials = { accessKeyId: accessKeyId!, secretAccessKey: secretAccessKey! }
-  return objectDigest({ endpoint: endpoint!, credentials }, idOf(link!))
+  return objectDigest(bucketOf(server), idOf(link!))
 }
 
 const expected = { digest: seededDigest(SEED, SIZE), size: SIZE }
@@ -70,6 +86,7 @@ test('100 MB from the page arrive whole although the server is killed in the mid
   const { server, page, path, offsets } = setting
   await page.locator('#picker').setInputFiles(path)
   await reach(page, 50)
+  await someCommitted(setting)
   await server.killAndRestart()
   assert.deepEqual(await finish(setting), expected)
   assert.equal(server.deaths, 1)

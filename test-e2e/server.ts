@@ -36,5 +36,16 @@ export async function objectDigest(
   }
 }
 
+/** How far the record of an upload has come, read past Holdfast, which a HEAD would disturb. */
+export async function committedOffset({ endpoint, credentials }: BucketAccess, id: string): Promise<number> {
+  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true })
+  try {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: `${id}.info` }))
+    return (JSON.parse(await Body!.transformToString()) as { Offset: number }).Offset
+  } finally {
+    client.destroy()
+  }
+}
+
 /** The ID is the last part of an upload's URL, and the key of its object. */
 export const idOf = (url: string): string => new URL(url).pathname.split('/').at(-1)!
