@@ -18,6 +18,8 @@ export interface Load {
   chunk?: number | undefined
   /** Bytes a second of each client; undefined for as fast as it goes. */
   rate?: number | undefined
+  /** Seconds after which no further upload begins; undefined for all of `count`. */
+  seconds?: number | undefined
   /** Seconds in all. What is not done by then has failed. */
   patience: number
 }
@@ -27,7 +29,8 @@ export interface Measured {
   duration: number
   /** What went wrong, and how often. */
   failures: Record<string, number>
-  /** Uploads that were answered as complete. */
+  /** Uploads that were begun, and that were answered as complete. */
+  begun: number
   done: number
   /** Milliseconds until POST was answered, of each upload. */
   posts: number[]
@@ -44,14 +47,15 @@ const TICK = 1_000
 let serial = 0
 
 async function run(load: Load): Promise<Measured> {
-  const measured: Measured = { duration: 0, failures: {}, done: 0, posts: [], ends: [], starts: [] }
+  const measured: Measured = { duration: 0, failures: {}, begun: 0, done: 0, posts: [], ends: [], starts: [] }
   const open = new Set<Connection>()
   const started = now()
-  let [next, isOver] = [0, false]
+  const enough = started + (load.seconds ?? Number.POSITIVE_INFINITY) * 1_000
+  let isOver = false
   const lane = async (): Promise<void> => {
     let connection: Connection | undefined
-    while (next < load.count && !isOver) {
-      next++
+    while (measured.begun < load.count && now() < enough && !isOver) {
+      measured.begun++
       if (!connection || connection.isClosed) {
         if (connection) open.delete(connection)
         connection = new Connection(Number(new URL(load.url).port))
@@ -74,8 +78,8 @@ async function run(load: Load): Promise<Measured> {
   await Promise.all(Array.from({ length: Math.min(load.atOnce, load.count) }, lane))
   clearTimeout(end)
   for (const connection of open) connection.close()
-  const never = load.count - next
-  if (never > 0) measured.failures[`not begun within ${load.patience} s`] = never
+  const never = load.count - measured.begun
+  if (isOver && never > 0) measured.failures[`not begun within ${load.patience} s`] = never
   return { ...measured, duration: now() - started }
 }
 

@@ -66,10 +66,10 @@ const short = (value: number): number => Number(value.toPrecision(4))
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 export function figuresOf(scenario: Scenario, server: string, rounds: readonly Round[]): Figures {
-  const { count, size } = scenario
+  const { size } = scenario
   const unitsOf = ({ measured: { done } }: Round): number =>
     scenario.unit === 'upload' ? done : (done * size) / 2 ** 30
-  const uploads = count * rounds.length
+  const uploads = sum(rounds.map(({ measured }) => measured.begun))
   const series = (value: (round: Round) => number): Series =>
     rounds.map((round) => (round.measured.done > 0 ? short(value(round)) : null))
   const peaks = rounds.map(({ peak }) => peak).filter((peak) => peak > 0)

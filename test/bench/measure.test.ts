@@ -52,6 +52,16 @@ test('each round of a server is measured: every upload arrives, and what it cost
   assert.ok(peak! > 20e6 && peak! < 1e9, `${peak} bytes`)
 })
 
+test('where seconds are told, as many uploads are counted as were begun in them', onLinux, async () => {
+  const scenario: Scenario = { name: 'seconds', unit: 'upload', size: 1 * KiB, count: 1e6, atOnce: 4, seconds: 0.3 }
+  const [result] = await measure([scenario], () => [floor], { ...options, rounds: 1 })
+  const { uploads, rate, requests, failures } = result!.figures.floor!
+  assert.ok(uploads > 4 && uploads < 1e5, `${uploads}`)
+  const seconds = uploads / rate[0]!
+  assert.ok(seconds >= 0.3 && seconds < 5, `${seconds}`)
+  assert.deepEqual([requests, failures], [{ PutObject: 1 }, {}])
+})
+
 test('S3 by TLS is trusted by who is told to', onLinux, async () => {
   const folder = await temporaryFolder()
   try {

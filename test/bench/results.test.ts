@@ -10,7 +10,7 @@ const LARGE: Scenario = { name: 'large', unit: 'GiB', size: 512 * MiB, count: 2,
 function roundOf(scenario: Scenario, more: Partial<Round> = {}): Round {
   const { count, size } = scenario
   return {
-    measured: { duration: 2_000, failures: {}, done: count, posts: [1, 2], ends: [3], starts: [] },
+    measured: { duration: 2_000, failures: {}, begun: count, done: count, posts: [1, 2], ends: [3], starts: [] },
     counts: { requests: { PutObject: 3 * count }, bytes: count * size, objects: { [size]: count }, firstBytes: [] },
     cpu: { server: 2, load: 1, sink: 0.5 },
     peak: 50,
