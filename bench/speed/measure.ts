@@ -75,17 +75,10 @@ export async function measure(
   const lanes: Lane[] = []
   try {
     for (const scenario of scenarios) {
-      const tls = scenario.tls ? makeCertificate('127.0.0.1') : undefined
-      const sinkOptions: SinkOptions = { latency: scenario.latency ?? 0, ...(tls ? { tls } : {}) }
-      const { child: sink, first: port } = await start('sink.ts', JSON.stringify(sinkOptions))
+      const { sink, setting } = await startSink(scenario, options.temporary)
       children.push(sink)
-      const setting = {
-        endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
-        environment: tls ? trusting(tls.cert, options.temporary) : {},
-      }
-      for (const contender of contendersFor(scenario)) {
+      for (const contender of contendersFor(scenario))
         lanes.push(await open(scenario, contender, sink, setting, options))
-      }
     }
     for (const lane of lanes) await guarded(lane, () => warmUp(lane, load))
     const rounds = scenarios.some(({ once }) => once) ? 1 : options.rounds
@@ -110,6 +103,17 @@ export async function measure(
 function figuresWith({ scenario, name, rounds, failure }: Lane): Figures {
   const figures = figuresOf(scenario, name, rounds)
   return failure === undefined ? figures : { ...figures, failures: { ...figures.failures, [failure]: 1 } }
+}
+
+async function startSink(
+  { latency = 0, tls: isTls = false }: Scenario,
+  temporary: string,
+): Promise<{ sink: Child; setting: Pick<Setting, 'endpoint' | 'environment'> }> {
+  const tls = isTls ? makeCertificate('127.0.0.1') : undefined
+  const sinkOptions: SinkOptions = { latency, ...(tls ? { tls } : {}) }
+  const { child: sink, first: port } = await start('sink.ts', JSON.stringify(sinkOptions))
+  const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`
+  return { sink, setting: { endpoint, environment: tls ? trusting(tls.cert, temporary) : {} } }
 }
 
 /** Node.js, Go, and the SDK of AWS for Go, which prefers a variable of its own. */
