@@ -16,6 +16,8 @@ import { forgetPeak, processesOf, usageOf } from './usage.js'
 
 export interface Options {
   rounds: number
+  /** Whether figures are meant to be compared: without, servers do a few uploads before. Default true. */
+  isWarm?: boolean
   /** Where profiles and what servers print are left. */
   profile?: string | undefined
   log?: string | undefined
@@ -80,7 +82,7 @@ export async function measure(
       for (const contender of contendersFor(scenario))
         lanes.push(await open(scenario, contender, sink, setting, options))
     }
-    for (const lane of lanes) await guarded(lane, () => warmUp(lane, load))
+    for (const lane of lanes) await guarded(lane, () => warmUp(lane, load, options.isWarm !== false))
     const rounds = scenarios.some(({ once }) => once) ? 1 : options.rounds
     for (let round = 1; round <= rounds; round++) {
       for (const lane of lanes) {
@@ -169,7 +171,7 @@ const WARM = { upload: 3, GiB: 1.5 }
 const WARMING = 20
 
 /** The same processor time for each, and not the same number, since one that does more for each has done it more often then. */
-async function warmUp({ scenario, bucket, sink, server }: Lane, load: Child): Promise<void> {
+async function warmUp({ scenario, bucket, sink, server }: Lane, load: Child, isLong: boolean): Promise<void> {
   const { url, pid } = server!
   const { unit, chunk } = scenario
   const size = Math.min(scenario.size, 32 * 1024 * 1024)
@@ -180,7 +182,7 @@ async function warmUp({ scenario, bucket, sink, server }: Lane, load: Child): Pr
   do {
     await load.ask<Measured>({ url, size, chunk, ...few, patience: PATIENCE } satisfies Load)
     await sink.ask<SinkCounts>(bucket)
-  } while (usageOf(pid).cpu < wanted && performance.now() < end)
+  } while (isLong && usageOf(pid).cpu < wanted && performance.now() < end)
 }
 
 async function play({ scenario, bucket, sink, server }: Lane, load: Child): Promise<Round> {

@@ -16,7 +16,7 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'reads /proc', ti
 const KiB = 1024
 const TINY: Scenario = { name: 'tiny', unit: 'GiB', size: 200 * KiB, chunk: 64 * KiB, count: 6, atOnce: 3 }
 
-const options = { rounds: 2, temporary: '', say: () => undefined }
+const options = { rounds: 2, isWarm: false, temporary: '', say: () => undefined }
 
 /** A server of this process that answers every request so. */
 const answering = (name: string, status: number, body: string): Contender => ({
