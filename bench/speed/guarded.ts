@@ -41,7 +41,7 @@ export function violations(results: readonly Result[]): string[] {
   return results.flatMap(({ scenario, figures }) => {
     const { name, unit, chunk, size } = scenario
     const failed = Object.entries(figures).flatMap(([server, { failures, uploads }]) =>
-      Object.entries(failures).map(([text, times]) => `${name}: ${server} failed ${times} of ${uploads}: ${text}`),
+      Object.entries(failures).map(([text, { times }]) => `${name}: ${server} failed ${times} of ${uploads}: ${text}`),
     )
     const ours = figures[OURS]
     if (!ours || ours.cpu.every((seconds) => seconds === null)) return [...failed, `${name}: ${OURS} was not measured`]

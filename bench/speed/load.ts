@@ -24,11 +24,13 @@ export interface Load {
   patience: number
 }
 
+/** What went wrong, how often, and seconds after which it did first. */
+export type Failures = Record<string, { times: number; first: number }>
+
 export interface Measured {
   /** Milliseconds in all. */
   duration: number
-  /** What went wrong, and how often. */
-  failures: Record<string, number>
+  failures: Failures
   /** Uploads that were begun, and that were answered as complete. */
   begun: number
   done: number
@@ -66,7 +68,8 @@ async function run(load: Load): Promise<Measured> {
         measured.done++
       } catch (error) {
         const text = isOver ? `not done within ${load.patience} s` : (error as Error).message
-        measured.failures[text] = (measured.failures[text] ?? 0) + 1
+        const { times, first } = measured.failures[text] ?? { times: 0, first: (now() - started) / 1_000 }
+        measured.failures[text] = { times: times + 1, first }
         connection.close()
       }
     }
@@ -79,7 +82,9 @@ async function run(load: Load): Promise<Measured> {
   clearTimeout(end)
   for (const connection of open) connection.close()
   const never = load.count - measured.begun
-  if (isOver && never > 0) measured.failures[`not begun within ${load.patience} s`] = never
+  if (isOver && never > 0) {
+    measured.failures[`not begun within ${load.patience} s`] = { times: never, first: load.patience }
+  }
   return { ...measured, duration: now() - started }
 }
 

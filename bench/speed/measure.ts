@@ -104,7 +104,8 @@ export async function measure(
 
 function figuresWith({ scenario, name, rounds, failure }: Lane): Figures {
   const figures = figuresOf(scenario, name, rounds)
-  return failure === undefined ? figures : { ...figures, failures: { ...figures.failures, [failure]: 1 } }
+  if (failure === undefined) return figures
+  return { ...figures, failures: { ...figures.failures, [failure]: { times: 1, first: 0 } } }
 }
 
 async function startSink(

@@ -80,7 +80,9 @@ function ratio(spread: Spread | undefined): string {
 }
 
 function failuresOf(name: string, { failures, uploads }: Figures): string[] {
-  const told = Object.entries(failures).map(([text, times_]) => `${times_} × ${text}`)
+  const told = Object.entries(failures).map(([text, { times: number_, first }]) => {
+    return `${number_} × ${text} (${number_ > 1 ? 'the first ' : ''}after ${first.toFixed(1)} s)`
+  })
   return told.length === 0 ? [] : [`Failures of ${name}, of ${uploads} uploads: ${told.join('; ')}.`]
 }
 

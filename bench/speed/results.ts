@@ -2,7 +2,7 @@
  * What a run found out, as it is kept in a file: made from what the rounds measured. Pure.
  * @module
  */
-import type { Measured } from './load.js'
+import type { Failures, Measured } from './load.js'
 import type { Scenario } from './scenarios.js'
 import type { SinkCounts } from './sink.js'
 import { quantile, type Series } from './statistics.js'
@@ -40,8 +40,8 @@ export interface Figures {
   end: Times
   /** Bytes of resident memory, at most; null if it was never measured. */
   peak: number | null
-  /** What went wrong, and how often; of `uploads` in all. */
-  failures: Record<string, number>
+  /** Of `uploads` in all. Seconds are those of its round. */
+  failures: Failures
   uploads: number
 }
 
@@ -74,11 +74,13 @@ export function figuresOf(scenario: Scenario, server: string, rounds: readonly R
     rounds.map((round) => (round.measured.done > 0 ? short(value(round)) : null))
   const peaks = rounds.map(({ peak }) => peak).filter((peak) => peak > 0)
   const requests: Record<string, number> = {}
-  const failures: Record<string, number> = {}
+  const failures: Failures = {}
   for (const { counts, measured } of rounds) {
-    add(requests, counts.requests)
-    add(failures, measured.failures)
-    add(failures, missing(server, size, measured.done, counts.objects))
+    for (const [operation, number] of Object.entries(counts.requests)) {
+      requests[operation] = (requests[operation] ?? 0) + number
+    }
+    addFailures(failures, measured.failures)
+    addFailures(failures, missing(server, size, measured, counts.objects))
   }
   for (const operation of Object.keys(requests)) requests[operation] = short(requests[operation]! / uploads)
   return {
@@ -97,15 +99,24 @@ export function figuresOf(scenario: Scenario, server: string, rounds: readonly R
   }
 }
 
-function add(to: Record<string, number>, more: Record<string, number>): void {
-  for (const [name, number] of Object.entries(more)) to[name] = (to[name] ?? 0) + number
+function addFailures(to: Failures, more: Failures): void {
+  for (const [text, { times, first }] of Object.entries(more)) {
+    const before = to[text]
+    to[text] = before ? { times: before.times + times, first: before.first } : { times, first: short(first) }
+  }
 }
 
 /** Uploads that were answered as complete and whose object is not there. The floor makes an object of each PATCH. */
-function missing(server: string, size: number, done: number, objects: Record<string, number>): Record<string, number> {
+function missing(
+  server: string,
+  size: number,
+  { done, duration }: Measured,
+  objects: Record<string, number>,
+): Failures {
   const all = sum(Object.entries(objects).map(([bytes, number]) => Number(bytes) * number))
   const stored = server === 'floor' ? Math.floor(all / size) : (objects[size] ?? 0)
-  return stored < done ? { [`answered 204, but no object of ${size} bytes`]: done - stored } : {}
+  if (stored >= done) return {}
+  return { [`answered 204, but no object of ${size} bytes`]: { times: done - stored, first: duration / 1_000 } }
 }
 
 function firstBytesOf({ measured: { starts }, counts: { firstBytes } }: Round): number[] {

@@ -41,7 +41,7 @@ const OURS = 'Holdfast'
 const ratio = (of: Series | undefined, to: Series | undefined): number | undefined =>
   of && to && ratioOf(of, to)?.median
 
-const failuresOf = ({ failures }: Figures): number => Object.values(failures).reduce((sum, times) => sum + times, 0)
+const failuresOf = ({ failures }: Figures): number => Object.values(failures).reduce((sum, { times }) => sum + times, 0)
 
 const RULES: readonly Rule[] = [
   {

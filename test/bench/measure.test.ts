@@ -76,8 +76,10 @@ test('what fails is told with its reason and its number, and the others are meas
   const contenders = [absent, answering('refusing', 500, 'ERR_OUT_OF_ORDER: no\nmore'), floor]
   const [result] = await measure([TINY], () => contenders, options)
   const { absent: none, refusing, floor: well } = result!.figures
-  assert.deepEqual(none!.failures, { 'It needs something else.': 1 })
-  assert.deepEqual(refusing!.failures, { 'POST: 500 ERR_OUT_OF_ORDER: no': 12 })
+  assert.deepEqual(none!.failures, { 'It needs something else.': { times: 1, first: 0 } })
+  const { 'POST: 500 ERR_OUT_OF_ORDER: no': refused, ...others } = refusing!.failures
+  assert.deepEqual([refused!.times, others], [12, {}])
+  assert.ok(refused!.first > 0 && refused!.first < 10)
   assert.deepEqual([none!.cpu, refusing!.cpu, well!.failures], [[], [null, null], {}])
 })
 

@@ -69,10 +69,13 @@ test('small uploads are told by their number', () => {
 })
 
 test('failures are named in the row and told below it', () => {
-  const failures = { 'PATCH: 500 ERR_X': 2, 'not done within 120 s': 1 }
+  const failures = { 'PATCH: 500 ERR_X': { times: 2, first: 1.25 }, 'not done within 120 s': { times: 1, first: 120 } }
   const table = tablesOf([resultOf(LARGE, { failures })])
   assert.match(table, /^\| Holdfast \(failures\) \|/m)
-  assert.match(table, /Failures of Holdfast, of 10 uploads: 2 × PATCH: 500 ERR_X; 1 × not done within 120 s\./)
+  assert.match(
+    table,
+    /Failures of Holdfast, of 10 uploads: 2 × PATCH: 500 ERR_X \(the first after 1\.3 s\); 1 × not done within 120 s \(after 120\.0 s\)\./,
+  )
 })
 
 test('a server that never ran has a row of its own, without figures', () => {
@@ -83,7 +86,7 @@ test('a server that never ran has a row of its own, without figures', () => {
     sink: [],
     rate: [],
     peak: null,
-    failures: { 'ended with 1': 1 },
+    failures: { 'ended with 1': { times: 1, first: 0 } },
   }
   const table = tablesOf([resultOf(LARGE, none)])
   assert.match(table, /^\| Holdfast \(failures\) \| - \| - \| - \| - \|.*\| - \|$/m)
@@ -140,7 +143,10 @@ test('the guard asserts what does not depend on the machine, and no time', () =>
   assert.match(one('64 MiB in PATCHes of 5 MiB, 4 at once', { amplification: 1.1 })!, /more than 1\.05/)
   assert.equal(one('32 MiB in PATCHes of 1 MiB, 4 at once', { amplification: 1.9 }), undefined)
   assert.match(one('32 MiB in PATCHes of 1 MiB, 4 at once', { amplification: 2.1 })!, /more than 2/)
-  assert.match(one(LARGE, { failures: { 'PATCH: 500': 1 } })!, /Holdfast failed 1 of 10: PATCH: 500/)
+  assert.match(
+    one(LARGE, { failures: { 'PATCH: 500': { times: 1, first: 1 } } })!,
+    /Holdfast failed 1 of 10: PATCH: 500/,
+  )
 })
 
 test('a run without a server or without figures is no success', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Failures } from '../../bench/speed/load.js'
 import { figuresOf, type Round } from '../../bench/speed/results.js'
 import type { Scenario } from '../../bench/speed/scenarios.js'
 
@@ -71,22 +72,27 @@ test('a round in which nothing was done has no figures, also once it was kept in
 
 test('failures of all rounds are added up by what they say', () => {
   const round = roundOf(SMALL)
-  const failed = { ...round, measured: { ...round.measured, done: 3, failures: { 'PATCH: 500 X': 1 } } }
+  const failed = {
+    ...round,
+    measured: { ...round.measured, done: 3, failures: { 'PATCH: 500 X': { times: 1, first: 0.5 } } },
+  }
   const { failures } = figuresOf(SMALL, 'Holdfast', [failed, failed, round])
-  assert.deepEqual(failures, { 'PATCH: 500 X': 2 })
+  assert.deepEqual(failures, { 'PATCH: 500 X': { times: 2, first: 0.5 } })
 })
 
 test('an upload that was answered as complete and has no object of its size has failed', () => {
   const round = roundOf(SMALL)
   const objects = { 1000: 3, 999: 1 }
   const { failures } = figuresOf(SMALL, 'Holdfast', [{ ...round, counts: { ...round.counts, objects } }])
-  assert.deepEqual(failures, { 'answered 204, but no object of 1000 bytes': 1 })
+  assert.deepEqual(failures, { 'answered 204, but no object of 1000 bytes': { times: 1, first: 2 } })
 })
 
 test('the floor makes an object of each PATCH, so its bytes are counted', () => {
   const round = roundOf(SMALL)
-  const withObjects = (objects: Record<string, number>): Record<string, number> =>
+  const withObjects = (objects: Record<string, number>): Failures =>
     figuresOf(SMALL, 'floor', [{ ...round, counts: { ...round.counts, objects } }]).failures
   assert.deepEqual(withObjects({ 600: 4, 400: 4 }), {})
-  assert.deepEqual(withObjects({ 600: 4, 400: 3 }), { 'answered 204, but no object of 1000 bytes': 1 })
+  assert.deepEqual(withObjects({ 600: 4, 400: 3 }), {
+    'answered 204, but no object of 1000 bytes': { times: 1, first: 2 },
+  })
 })
