@@ -13,8 +13,8 @@ const COUNT = 6
 const SIZE = 48 * MiB
 
 /** Milliseconds between two deaths, and how many there are: fewer than would end the server. */
-const LIFE = 1_500
-const DEATHS = 6
+const LIFE = 700
+const DEATHS = 9
 
 test('6 uploads in chunks, through 3 workers of which one after the other is killed, arrive whole', async (context) => {
   const bucket = await openBucket(context, temporaryFolder(context))
