@@ -78,23 +78,22 @@ if (chosen.length === 0)
 
 const idle = machine()
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
 const results: Result[] = []
-try {
-  for (const group of groupsOf(chosen)) {
-    const measured = await measure(group, contendersFor, {
-      rounds,
-      temporary,
-      profile: values.profile && resolve(values.profile),
-      log: values.log && resolve(values.log),
-      say: (text) => process.stderr.write(`${text}\n`),
-    })
-    results.push(...measured)
-    console.log(`${tablesOf(measured)}\n`)
-  }
-  const command = ['npm run bench --', ...process.argv.slice(2).filter((arg) => !/^--(json|log)=/.test(arg))]
-  const told: Results = { machine: idle, versions: await versions(), command: command.join(' '), results }
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(told)}\n`)
-  if (values.profile) console.log(busiest(values.profile))
-} finally {
-  rmSync(temporary, { recursive: true, force: true })
+for (const group of groupsOf(chosen)) {
+  const measured = await measure(group, contendersFor, {
+    rounds,
+    temporary,
+    profile: values.profile && resolve(values.profile),
+    log: values.log && resolve(values.log),
+    say: (text) => process.stderr.write(`${text}\n`),
+  })
+  results.push(...measured)
+  console.log(`${tablesOf(measured)}\n`)
 }
+const command = ['npm run bench --', ...process.argv.slice(2).filter((arg) => !/^--(json|log)=/.test(arg))]
+const told: Results = { machine: idle, versions: await versions(), command: command.join(' '), results }
+if (values.json) writeFileSync(values.json, `${JSON.stringify(told)}\n`)
+if (values.profile) console.log(busiest(values.profile))

@@ -42,10 +42,19 @@ const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret',
 const START = 20_000
 const END = 5_000
 
+/** A run that is stopped leaves no server behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 function spawnIn({ environment, log }: Setting, program: string, args: readonly string[], ipc = false): ChildProcess {
   const output = log === undefined ? 'ignore' : openSync(log, 'a')
   const env = { ...process.env, ...CREDENTIALS, ...environment }
-  return spawn(program, args, { env, stdio: ['ignore', output, output, ...(ipc ? (['ipc'] as const) : [])] })
+  const child = spawn(program, args, { env, stdio: ['ignore', output, output, ...(ipc ? (['ipc'] as const) : [])] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
 }
 
 const profiling = ({ profile }: Setting): string[] => (profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])
