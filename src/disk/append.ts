@@ -3,9 +3,10 @@
  * written, the next come in.
  * @module
  */
+
 import { type FileHandle, rm } from 'node:fs/promises'
-import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
+import { crc32 } from '../store/crc32-of.js'
 import { laterOf } from '../store/file-info.js'
 import { freeNow } from '../store/free.js'
 import type { AppendOptions, Body } from '../store/store.js'

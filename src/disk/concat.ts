@@ -3,12 +3,13 @@
  * that nobody else writes, and that then takes the place of the data file.
  * @module
  */
+
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import { combineCrc32 } from '../store/crc32.js'
+import { crc32 } from '../store/crc32-of.js'
 import type { UploadInfo } from '../store/info.js'
 import { truncateTo } from './append.js'
 import { isMissing, syncFolder, temporaryOf } from './files.js'

@@ -3,10 +3,11 @@
  * (docs/invariants.md, 4); a free one only under a condition, so that of two writers one finds out.
  * @module
  */
+
 import { randomBytes } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
 import { combineCrc32 } from '../store/crc32.js'
+import { crc32 } from '../store/crc32-of.js'
 import type { Call, Payload } from './call/call.js'
 import { asStoreFailure, means, S3Fault } from './call/faults.js'
 import type { Keys } from './keys.js'

@@ -3,8 +3,9 @@
  * given out as the upload. What is read in part cannot be checked so.
  * @module
  */
-import { crc32 } from 'node:zlib'
+
 import { UploadError } from '../errors.js'
+import { crc32 } from '../store/crc32-of.js'
 import type { UploadInfo } from '../store/info.js'
 
 /**

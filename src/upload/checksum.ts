@@ -2,9 +2,10 @@
  * A body whose bytes are digested as the store takes them, so that they are read once.
  * @module
  */
+
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { UploadError } from '../errors.js'
+import { crc32 } from '../store/crc32-of.js'
 import type { Body } from '../store/store.js'
 import type { Checksum, ChecksumAlgorithm, Create } from './command.js'
 

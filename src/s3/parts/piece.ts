@@ -2,8 +2,9 @@
  * Bytes on their way to becoming a part, with their CRC32.
  * @module
  */
-import { crc32 } from 'node:zlib'
+
 import { combineCrc32 } from '../../store/crc32.js'
+import { crc32 } from '../../store/crc32-of.js'
 import type { Payload } from '../call/call.js'
 import type { Segment } from '../record/record.js'
 import { type Bytes, MemoryBytes } from './bytes.js'
