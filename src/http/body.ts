@@ -65,14 +65,18 @@ export class BodyQueue implements Body {
     this.#came += chunk.length
     this.#cameSince += chunk.length
     this.#left -= taken.length
-    if (taken.length > 0) {
+    const wake = this.#wake
+    if (taken.length > 0 && wake !== undefined) {
+      // Somebody waits, so nothing is queued; the sender is not even paused.
+      this.#wake = undefined
+      wake({ done: false, value: taken })
+    } else if (taken.length > 0) {
       this.#chunks.push(taken)
       this.#queued += taken.length
     }
     if (taken.length < chunk.length) this.finish('too-long')
-    if (this.#wake !== undefined) this.#judge()
+    if (wake !== undefined) this.#judge()
     if (this.#queued >= HIGH_WATER) this.#source.pause()
-    this.#wakeUp()
   }
 
   /** No more comes. What came is still given. A body that is shorter than it was announced did not come whole. */
