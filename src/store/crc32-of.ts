@@ -1,6 +1,6 @@
 /**
  * CRC32 of bytes, by the quickest means that is installed: `@node-rs/crc32`, which uses the processor's own multiplication, takes a third of the
- * time of node's zlib. It is an optional dependency; without it all is the same, but slower (docs/decisions/0009-crc32-by-simd.md).
+ * time of node's zlib. It is an optional dependency; without it all is the same, but slower (docs/decisions/0010-crc32-by-simd.md).
  * @module
  */
 import { createRequire } from 'node:module'

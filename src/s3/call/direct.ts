@@ -1,7 +1,6 @@
 /**
  * The data plane: UploadPart and PutObject signed here and sent by node:http(s), with the endpoint and credentials of
- * an AWS SDK client. The chunks go to the socket as they came from the client, uncopied (docs/performance.md tells
- * what that saves against the SDK).
+ * an AWS SDK client (docs/decisions/0002-own-data-plane.md tells what that saves against the SDK).
  * @module
  */
 import { createHash } from 'node:crypto'
