@@ -19,6 +19,8 @@ export interface Source {
   resume(): void
   /** Nobody but the queue gets the chunks. */
   readonly isOurs?: boolean
+  /** Bytes that it has read and not pushed yet. */
+  unread?(): number
 }
 
 export class BodyQueue implements Body {
@@ -56,6 +58,10 @@ export class BodyQueue implements Body {
     this.#left = Math.min(limit, length ?? Number.POSITIVE_INFINITY)
     this.#idleTimeout = Math.min(idleTimeout, LONGEST_TIMER)
     this.#minRate = minRate
+  }
+
+  get unread(): number {
+    return this.#queued + (this.#source.unread?.() ?? 0)
   }
 
   /** Takes bytes from the sender. */

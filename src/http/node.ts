@@ -59,6 +59,7 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   const source = {
     // Who listened before us may keep what it got.
     isOurs: request.listenerCount('data') === 0,
+    unread: () => request.readableLength,
     pause: () => void request.pause(),
     resume(): void {
       // Only now is it certain that the body is wanted.

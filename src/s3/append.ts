@@ -10,9 +10,9 @@ import { setMaxListeners } from 'node:events'
 import { UploadError } from '../errors.js'
 import { laterOf } from '../store/file-info.js'
 import type { AppendOptions, Body } from '../store/store.js'
+import { failureOf } from './append-failure.js'
 import type { Payload, Stored } from './call/call.js'
-import { asStoreFailure, isServerError, means } from './call/faults.js'
-import { complete, isDropped, putWhole, replacedBy } from './complete.js'
+import { complete, putWhole, replacedBy } from './complete.js'
 import { Held } from './held.js'
 import { SLOTS } from './keys.js'
 import { Multipart } from './multipart.js'
@@ -136,7 +136,7 @@ class Append {
       clearTimeout(this.#patience)
       this.#held.letGo([])()
     }
-    if (this.#failure !== undefined) await this.#throwFailure()
+    if (this.#failure !== undefined) throw await failureOf(this.#upload, this.#multipart, this.#failure)
   }
 
   /** Holds as much of the chunk as belongs to the present part. @returns the rest */
@@ -191,7 +191,8 @@ class Append {
   #makeRoom(atLeast: number): Promise<boolean> {
     const coming = Math.max(atLeast, (this.#body.length ?? Number.POSITIVE_INFINITY) - this.#received)
     const bytes = Math.min(this.#partSize - this.#held.length, coming)
-    return this.#held.makeRoom(bytes, this.#needsTail(coming), () => this.#hurry(), this.#options.signal)
+    const hurry = (): void => this.#hurry()
+    return this.#held.makeRoom(bytes, this.#needsTail(coming), hurry, this.#options.signal, this.#body.unread)
   }
 
   /** Whether the bytes that come will end in one part, or one segment, with the tail. */
@@ -343,28 +344,5 @@ class Append {
     if (counts && this.#upload.record.state === 'open' && this.#window.hasConfirmed) {
       await this.#commit().catch(() => undefined)
     }
-  }
-
-  /** Some servers answer 500 for a part of a multipart upload that they dropped, but know better when asked. */
-  async #isDropped(): Promise<boolean> {
-    if (means(this.#failure, 'missing-upload')) return true
-    return isServerError(this.#failure) && isDropped(this.#upload).catch(() => false)
-  }
-
-  /** A multipart upload that no record names cannot be asked for; the record tells who was faster. */
-  #mayBeOvertaken(): boolean {
-    const { record, version } = this.#upload
-    const isUnnamed = record.uploadId === undefined && version !== undefined
-    return means(this.#failure, 'missing-upload') || (isUnnamed && isServerError(this.#failure))
-  }
-
-  async #throwFailure(): Promise<never> {
-    const { record } = this.#upload
-    if (record.uploadId !== undefined && (await this.#isDropped())) await this.#upload.multipartIsGone(this.#failure)
-    await this.#multipart.abandon()
-    const failure = asStoreFailure(this.#failure, record.offset)
-    // Whoever ended the upload meanwhile has aborted the multipart uploads of others.
-    if (this.#mayBeOvertaken()) await this.#upload.throwIfCurrent(failure)
-    throw failure
   }
 }

@@ -50,12 +50,19 @@ export class Held {
    * @param withTail loads the tail too, since the piece will end in one part with it
    * @param hurry called when others wait for the room
    * @param signal ends the wait
+   * @param unread bytes of the body that are in memory while it waits
    * @returns false if the wait was ended
    */
-  async makeRoom(bytes: number, withTail: boolean, hurry: () => void, signal?: AbortSignal): Promise<boolean> {
+  async makeRoom(
+    bytes: number,
+    withTail: boolean,
+    hurry: () => void,
+    signal?: AbortSignal,
+    unread?: number,
+  ): Promise<boolean> {
     const { budget, temporaryDirectory } = this.#upload.context
     const wanted = bytes + (withTail ? tailLength(this.tail) : 0)
-    if (temporaryDirectory === undefined) this.#room = await budget.reserve(wanted, hurry, signal)
+    if (temporaryDirectory === undefined) this.#room = await budget.reserve(wanted, hurry, signal, unread)
     else this.#room = budget.tryReserve(wanted, hurry) ?? this.#inFile(temporaryDirectory)
     if (this.#room === undefined) return false
     if (withTail) await this.loadTail()

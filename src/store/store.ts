@@ -19,6 +19,8 @@ export interface Body extends AsyncIterable<Uint8Array> {
    * (`freeNow`). Absent where others may have them too.
    */
   readonly isOurs?: boolean | undefined
+  /** Bytes that have come and wait in memory, if that is known. */
+  readonly unread?: number | undefined
   /**
    * Makes the iteration end at once, as if the body ended here: the store then stores and commits what it was given.
    * Called by whoever wants the writer to yield. Calling it again, or after the end, does nothing.

@@ -75,6 +75,9 @@ export function tapped(body: Body, see: (chunk: Uint8Array) => void): Body {
   return {
     length: body.length,
     isOurs: body.isOurs,
+    get unread() {
+      return body.unread
+    },
     get ended() {
       return body.ended
     },

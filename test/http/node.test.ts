@@ -52,6 +52,19 @@ describe('node:http', () => {
     assert.equal(Buffer.concat(kept).length, 3 * MiB)
   })
 
+  test('what came and was not read yet is told as unread', async () => {
+    let body: Body | undefined
+    const port = await listen(async (exchange) => {
+      body = exchange.body(Number.POSITIVE_INFINITY, 60_000)
+      await until(() => body!.unread! > 0)
+      await ok(exchange, `${body.unread} ${await lengthOf(body)} ${body.unread}`)
+    })
+    const { socket, heard } = raw(port)
+    socket.write(`${request('PATCH', 10)}0123456789`)
+    await until(() => heard().includes('10 10 0'))
+    socket.destroy()
+  })
+
   test('a client that vanishes ends the body as "disconnected", with all that arrived', async () => {
     let hasBegun = false
     let seen: [number, string | undefined] | undefined

@@ -4,6 +4,9 @@
  * socket paused. A reservation covers a whole part, so whoever has one can fill it and nobody waits for another's
  * second half: no deadlock.
  *
+ * Who waits has something in memory all the same: what was read with the head of its request. Where many wait, that counts, too, up
+ * to half of the budget.
+ *
  * A slow client could hold its reservation for long. When somebody has waited for `patience`, the oldest reservation
  * that is still being filled is asked to store what it has and to line up again.
  * @module
@@ -19,6 +22,7 @@ export interface Reservation {
 
 interface Waiter {
   bytes: number
+  unread: number
   hurry: () => void
   grant: (reservation: Reservation | undefined) => void
 }
@@ -33,6 +37,9 @@ export class Budget {
   /** Bytes kept for speed alone: given up as soon as somebody needs the room. Oldest first. */
   readonly #spare = new Map<object, { bytes: number; drop: () => void }>()
   #timer: NodeJS.Timeout | undefined
+
+  /** Bytes that those have in memory who wait. */
+  #unread = 0
 
   /** @param capacity bytes  @param patience milliseconds */
   constructor(capacity: number, patience = 1_000) {
@@ -55,15 +62,18 @@ export class Budget {
    * Waits for room. More than the whole budget is granted alone, when nothing else is in memory.
    * @param hurry called, at most once, when others wait for long and this part is still being filled
    * @param signal ends the wait
+   * @param unread bytes that are in memory anyway while it waits
    * @returns undefined if the wait was ended
    */
-  reserve(bytes: number, hurry: () => void, signal?: AbortSignal): Promise<Reservation | undefined> {
+  reserve(bytes: number, hurry: () => void, signal?: AbortSignal, unread = 0): Promise<Reservation | undefined> {
     return new Promise((resolve) => {
+      this.#unread += unread
       const grant = (reservation: Reservation | undefined): void => {
+        this.#unread -= unread
         signal?.removeEventListener('abort', leave)
         resolve(reservation)
       }
-      const waiter = { bytes, hurry, grant }
+      const waiter = { bytes, unread, hurry, grant }
       const leave = (): void => {
         const place = this.#waiting.indexOf(waiter)
         if (place === -1) return
@@ -103,15 +113,18 @@ export class Budget {
   }
 
   #serve(): void {
-    for (let next = this.#waiting[0]; next && this.#makeRoom(next.bytes); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next && this.#makeRoom(next.bytes, next.unread); next = this.#waiting[0]) {
       this.#waiting.shift()
       next.grant(this.#grant(next.bytes, next.hurry))
     }
     this.#watch()
   }
 
-  #makeRoom(bytes: number): boolean {
-    const needed = Math.min(bytes, this.capacity)
+  /** @param unread bytes of it that are in memory already */
+  #makeRoom(bytes: number, unread = 0): boolean {
+    const others = Math.min(this.#unread - unread, this.capacity / 2)
+    // Alone, it may have all.
+    const needed = Math.min(Math.min(bytes, this.capacity) + Math.max(0, others), this.capacity)
     for (const [owner, spare] of this.#spare) {
       if (this.#free >= needed) break
       this.#spare.delete(owner)

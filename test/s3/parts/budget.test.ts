@@ -96,3 +96,29 @@ test('when somebody waits for long, the oldest that still fills is asked to hurr
   await sleep(30)
   assert.deepEqual(hurried, ['slow'], 'nobody waits any more')
 })
+
+test('what those have in memory who wait counts, up to half of the budget', async () => {
+  const budget = new Budget(100, 60_000)
+  const first = await budget.reserve(100, never)
+  const granted: number[] = []
+  const waiting = Array.from({ length: 10 }, (_, index) =>
+    budget.reserve(20, never, undefined, 20).then((reservation) => {
+      granted.push(index)
+      return reservation
+    }),
+  )
+  first?.release()
+  const second = await waiting[0]
+  await waiting[1]
+  assert.equal(await isSettled(waiting[2]!), false, 'half of the budget is left to the others')
+  second?.release()
+  const third = await waiting[2]
+  third?.release()
+  for (const one of waiting.slice(3)) (await one)?.release()
+  assert.deepEqual(granted, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 'in order, and all of them')
+})
+
+test('who waits alone may have the whole budget, whatever it has in memory', async () => {
+  const budget = new Budget(100)
+  assert.equal((await budget.reserve(100, never, undefined, 90))?.bytes, 100)
+})
