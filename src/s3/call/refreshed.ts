@@ -36,12 +36,13 @@ export function refreshed(call: Call, credentials: (options?: { forceRefresh: bo
   }
 
   return async (name, input, signal) => {
-    const used = await credentials().catch(() => undefined)
+    const used = credentials().catch(() => undefined)
     try {
       return await call(name, input, signal)
     } catch (error) {
       if (!(error instanceof S3Fault) || !STALE.has(error.code)) throw error
-      refreshing ??= refresh(used)
+      const stale = await used
+      refreshing ??= refresh(stale)
         .catch(() => false)
         .finally(() => {
           refreshing = undefined

@@ -32,10 +32,17 @@ function signingKey(secret: string, day: string, region: string): KeyObject {
   return cachedKey
 }
 
-/** `YYYYMMDDTHHMMSSZ`. */
+let lastSecond = Number.NaN
+let lastTime = ''
+
+/** `YYYYMMDDTHHMMSSZ`; many requests are of one second. */
 function timeOf(date: Date): string {
-  const iso = date.toISOString()
-  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`
+  const second = Math.floor(date.getTime() / 1_000)
+  if (second !== lastSecond) {
+    lastSecond = second
+    lastTime = date.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  }
+  return lastTime
 }
 
 /** What most keys consist of, and is sent as it is. */
@@ -72,11 +79,10 @@ export function sign(
   const day = time.slice(0, 8)
   const added: Record<string, string> = { 'x-amz-date': time, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }
   if (credentials.sessionToken) added['x-amz-security-token'] = credentials.sessionToken
-  const all: Record<string, string> = { ...headers, ...added }
-  const names = Object.keys(all).sort()
+  const names = [...Object.keys(headers), ...Object.keys(added)].sort()
   const signed = names.join(';')
   let fields = ''
-  for (const name of names) fields += `${name}:${plain(all[name]!)}\n`
+  for (const name of names) fields += `${name}:${plain((headers[name] ?? added[name])!)}\n`
   const canonical = `${method}\n${path}\n${canonicalQuery(query)}\n${fields}\n${signed}\nUNSIGNED-PAYLOAD`
   const scope = `${day}/${region}/s3/aws4_request`
   const toSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`
@@ -90,7 +96,9 @@ const plain = (value: string): string => (SPACE.test(value) ? value.trim().repla
 
 /** The query, sorted by encoded name, as it is both signed and sent. */
 export function canonicalQuery(query: Record<string, string>): string {
-  return Object.entries(query)
+  const entries = Object.entries(query)
+  if (entries.length === 0) return ''
+  return entries
     .map(([name, value]) => [encodeRfc3986(name), encodeRfc3986(value)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`)
