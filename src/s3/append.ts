@@ -99,8 +99,12 @@ class Append {
   take(chunk: Uint8Array): Promise<void> | undefined {
     const isWithinPart = this.#held.takesAtOnce && chunk.length < this.#partSize - this.#held.length
     if (!isWithinPart || this.#flushing !== undefined || !this.#isTaking()) return this.#takeInPieces(chunk)
-    void this.#keep(chunk)
-    this.#commitNowAndThen()
+    try {
+      void this.#keep(chunk)
+      this.#commitNowAndThen()
+    } catch (error) {
+      this.#fail(error)
+    }
     return undefined
   }
 
@@ -267,6 +271,8 @@ class Append {
     const held = this.#held
     this.#hurried = false
     if (held.piece.length === 0) {
+      // Room that was made before anything came is given to others.
+      held.letGo(held.tail)()
       if (this.#multipart.isUncommitted || this.#window.hasConfirmed || version === undefined) await this.#commit()
       return
     }
