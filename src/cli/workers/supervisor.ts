@@ -44,8 +44,8 @@ type End = { readonly exitCode: number } | { readonly signal: string }
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #places: readonly Place[]
-  /** Of workers that have ended. */
-  readonly #past: Counters[] = []
+  /** Of all workers that have ended. */
+  #past: Counters = { requests: 0, created: 0, finished: 0, bytesStored: 0 }
   /** Some worker has taken requests, so the options are good. */
   hasServed = false
   #onReady: () => void = () => undefined
@@ -81,14 +81,7 @@ export class Supervisor {
 
   /** What all workers have done. What one that was killed did after its last report is not among it. */
   get counters(): Counters {
-    const all = [...this.#past, ...this.#places.flatMap(({ counters }) => counters ?? [])]
-    const sum = (name: keyof Counters): number => all.reduce((total, counters) => total + counters[name], 0)
-    return {
-      requests: sum('requests'),
-      created: sum('created'),
-      finished: sum('finished'),
-      bytesStored: sum('bytesStored'),
-    }
+    return this.#places.reduce((total, { counters }) => (counters ? sumOf(total, counters) : total), this.#past)
   }
 
   /** Of the workers that live, by place. */
@@ -148,7 +141,7 @@ export class Supervisor {
 
   #ended(place: Place, end: End): void {
     const { restarts, since, isReady: served, number } = place
-    if (place.counters) this.#past.push(place.counters)
+    if (place.counters) this.#past = sumOf(this.#past, place.counters)
     Object.assign(place, { worker: undefined, isReady: false, counters: undefined })
     if (this.#isStopping) {
       // One that has not served yet had nothing to store.
@@ -177,5 +170,14 @@ export class Supervisor {
 
   #endIfNobodyIsLeft(): void {
     if (this.#places.every(({ worker }) => worker === undefined)) this.#options.onEnd(this.#exitCode, this.#sentence)
+  }
+}
+
+function sumOf(one: Counters, other: Counters): Counters {
+  return {
+    requests: one.requests + other.requests,
+    created: one.created + other.created,
+    finished: one.finished + other.finished,
+    bytesStored: one.bytesStored + other.bytesStored,
   }
 }
