@@ -10,3 +10,20 @@ export {
   type SweepOptions,
   type SweepReport,
 } from './server.js'
+export type { Answer, ObjectOptions } from './store/info.js'
+export type {
+  AuthorizeEvent,
+  CreateDecision,
+  CreateEvent,
+  DeliveredEvent,
+  FinishEvent,
+  Grant,
+  HookContext,
+  HookName,
+  HookRequest,
+  Hooks,
+  Limits,
+  UploadEvent,
+  Verb,
+} from './upload/hooks.js'
+export type { HookEnd, Observer, RequestEnd } from './upload/observer.js'

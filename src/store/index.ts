@@ -1,7 +1,20 @@
 /** The contract between Holdfast and its backends, for people who write a store. @module */
 export { UploadError } from '../errors.js'
-export type { Concat, Digests, Metadata, NewUpload, UploadInfo, UploadState } from './info.js'
+export type {
+  Answer,
+  Concat,
+  Digests,
+  Metadata,
+  NewUpload,
+  Notes,
+  ObjectOptions,
+  OutboxEvent,
+  Refusal,
+  UploadInfo,
+  UploadState,
+} from './info.js'
 export type { AcquireOptions, Lease, Locker, WriteLease } from './locker.js'
+export type { StoreCall, StoreObserver } from './observer.js'
 export type {
   AppendOptions,
   Body,
@@ -14,5 +27,6 @@ export type {
   ListedUpload,
   OpenOptions,
   Store,
+  TerminateOptions,
   UploadHandle,
 } from './store.js'

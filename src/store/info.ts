@@ -24,6 +24,52 @@ export type Concat = { kind: 'partial' } | { kind: 'final'; partials: readonly s
  */
 export type Digests = Readonly<Partial<Record<'sha-256' | 'sha-512', string>>>
 
+/** What is added to an answer by a hook. */
+export interface Answer {
+  /** 200 to 299 for what went well. Default: that of the protocol. */
+  readonly status?: number | undefined
+  /** Fields of the protocol and of HTTP's framing are not replaced. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | undefined
+}
+
+/** What a hook has refused for ever, and is told again. */
+export interface Refusal extends Answer {
+  /** 400 to 499. */
+  readonly status: number
+  /** In a sentence. */
+  readonly message: string
+}
+
+/** What is stored with the final object, as far as the store can. What is absent is the store's default. */
+export interface ObjectOptions {
+  readonly contentType?: string | undefined
+  readonly contentDisposition?: string | undefined
+  readonly contentEncoding?: string | undefined
+  readonly contentLanguage?: string | undefined
+  readonly cacheControl?: string | undefined
+  /** Replaces what would be taken from the upload's metadata. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Such as 'STANDARD_IA' or 'INTELLIGENT_TIERING'. */
+  readonly storageClass?: string | undefined
+  /** A canned ACL, such as 'private' or 'public-read'. */
+  readonly acl?: string | undefined
+}
+
+/** An event that must be delivered. */
+export type OutboxEvent = 'created' | 'finished' | 'terminated'
+
+/** What is kept with a record beside the upload itself. */
+export interface Notes {
+  /** Events that were not delivered yet. */
+  readonly outbox?: readonly OutboxEvent[] | undefined
+  /** What a hook said when the upload was finished. */
+  readonly answer?: Answer | undefined
+  /** With which a hook refused it. */
+  readonly refusal?: Refusal | undefined
+}
+
 /** What a creation fixes. */
 export interface NewUpload {
   /** Validated ID; names the object. */
@@ -39,10 +85,19 @@ export interface NewUpload {
   digests?: Digests | undefined
   /** Milliseconds since the epoch: when it expires, unless it has all its bytes by then. Undefined: never. */
   deadline?: number | undefined
+  /** Whose it is; undefined for anybody's. */
+  owner?: string | undefined
+  /** Key of the final object, after the store's prefix. Undefined: the ID. */
+  key?: string | undefined
+  /** What is stored with the final object. */
+  object?: ObjectOptions | undefined
+  /** Bytes that it may have, if that is less than the server's bound and its length is not known. */
+  maxSize?: number | undefined
+  readonly outbox?: readonly OutboxEvent[] | undefined
 }
 
 /** One upload as its committed record tells it. */
-export interface UploadInfo extends NewUpload {
+export interface UploadInfo extends NewUpload, Notes {
   /** Committed bytes: every one of them survives a crash. */
   offset: number
   state: UploadState

@@ -7,7 +7,7 @@
  * ERR_CONFLICT (or ERR_UPLOAD_LOCKED) and has changed nothing that was committed.
  * @module
  */
-import type { NewUpload, UploadInfo } from './info.js'
+import type { NewUpload, Notes, UploadInfo } from './info.js'
 import type { WriteLease } from './locker.js'
 
 /** The bytes of one request as they come. Iterated at most once, by the store. */
@@ -54,6 +54,8 @@ export interface FinishOptions {
    * @param read gives the content
    */
   beforeComplete?: (read: () => Promise<AsyncIterable<Uint8Array>>) => Promise<void>
+  /** Asked after that: what is committed together with `complete`. */
+  notes?: () => Notes
 }
 
 export interface AppendOptions extends FinishOptions {
@@ -107,7 +109,12 @@ export interface UploadHandle {
    */
   read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
   /** Ends the upload, finished or not, and removes all that was stored of it. Idempotent. */
-  terminate?(): Promise<void>
+  terminate?(options?: TerminateOptions): Promise<void>
+  /**
+   * Commits what is to be kept with the record, whatever the state; what is absent stays. A no-op if nothing changes.
+   * @throws UploadError ERR_CONFLICT if another process changed the record meanwhile · ERR_STORE_UNAVAILABLE
+   */
+  note?(notes: Notes): Promise<void>
   /** Fixes a deferred length. @throws UploadError ERR_LENGTH_ALREADY_DECLARED if another one was declared before */
   declareLength?(length: number): Promise<void>
   /**
@@ -135,7 +142,14 @@ export interface UploadHandle {
   finals?(): Promise<string[]>
 }
 
+export interface TerminateOptions {
+  /** Committed with the end of the upload: the record then stays, as `failed`, until it is terminated without them. */
+  notes?: Notes
+}
+
 export interface FailOptions {
+  /** Committed with it. */
+  notes?: Notes
   /** Whoever writes the upload in another process is left alone: ERR_UPLOAD_LOCKED then, if the store has a lock. */
   quietly?: boolean
 }
