@@ -9,6 +9,7 @@ import { UploadError } from '../errors.js'
 import { crc32 } from '../store/crc32-of.js'
 import { laterOf } from '../store/file-info.js'
 import { freeNow } from '../store/free.js'
+import { noted } from '../store/notes.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { asDiskFailure, openData, type Paths } from './files.js'
 import { corrupt } from './load.js'
@@ -196,7 +197,7 @@ class Append {
       if (size !== this.#written) throw corrupt(`the file has ${size} bytes, not the ${this.#written} that came`)
       const record = { ...this.#upload.record, offset: this.#written }
       await this.#options.beforeComplete?.(() => this.#upload.content(record))
-      await this.#commit({ length: this.#written, ...this.#upload.completion() }, true)
+      await this.#commit({ length: this.#written, ...this.#upload.completion(this.#options.notes) }, true)
     } else if (this.#written > offset || this.#upload.isNew) {
       await this.#commit({})
     }
@@ -219,7 +220,8 @@ class Append {
       this.#isDoubtful = false
     }
     const deadline = laterOf(this.#upload.record.deadline, this.#options.deadline?.())
-    await this.#upload.commit(this.#lock, { offset: written, crc32: sum, deadline, ...changes })
+    const notes = noted(this.#options.notes?.(false))
+    await this.#upload.commit(this.#lock, { offset: written, crc32: sum, deadline, ...notes, ...changes })
     this.#lastCommit = performance.now()
     this.#options.onCommit?.(written)
   }

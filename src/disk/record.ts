@@ -12,11 +12,12 @@ import {
   joinedOf,
 } from '../store/file-info.js'
 import type { Digests, UploadInfo, UploadState } from '../store/info.js'
+import type { Kept } from '../store/notes.js'
 import type { Paths } from './files.js'
 
 const VERSION = 1
 
-export interface DiskRecord {
+export interface DiskRecord extends Kept {
   id: string
   /** Bytes; undefined while deferred. */
   length: number | undefined

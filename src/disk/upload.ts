@@ -8,8 +8,17 @@ import { constants } from 'node:fs'
 import { appendFile, copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
-import type { UploadInfo } from '../store/info.js'
-import type { AppendOptions, Body, ByteRange, FailOptions, FinishOptions, UploadHandle } from '../store/store.js'
+import type { Notes, UploadInfo } from '../store/info.js'
+import { hasNotes, noted } from '../store/notes.js'
+import type {
+  AppendOptions,
+  Body,
+  ByteRange,
+  FailOptions,
+  FinishOptions,
+  TerminateOptions,
+  UploadHandle,
+} from '../store/store.js'
 import { append, openHeld, removeUnnamed, truncateTo } from './append.js'
 import { joinInto } from './concat.js'
 import {
@@ -105,7 +114,7 @@ export class DiskUpload implements UploadHandle {
     return this.#record.offset
   }
 
-  async finish({ beforeComplete }: FinishOptions = {}): Promise<void> {
+  async finish({ beforeComplete, notes }: FinishOptions = {}): Promise<void> {
     const { state } = this.#record
     if (state === 'complete') return
     if (state === 'failed') throw this.#gone()
@@ -120,12 +129,12 @@ export class DiskUpload implements UploadHandle {
         await file.close()
       }
       await beforeComplete?.(() => this.content(this.#record))
-      await this.commit(lock, this.completion())
+      await this.commit(lock, this.completion(notes))
     })
   }
 
   /** `completing` is committed when all bytes are in the file. Before that, whoever comes after a crash copies anew. */
-  async concat(sources: readonly UploadInfo[], { beforeComplete }: FinishOptions = {}): Promise<void> {
+  async concat(sources: readonly UploadInfo[], { beforeComplete, notes }: FinishOptions = {}): Promise<void> {
     if (this.#record.state === 'complete') return
     if (this.#record.state === 'failed') throw this.#gone()
     await this.#exclusively(undefined, async (lock) => {
@@ -134,15 +143,15 @@ export class DiskUpload implements UploadHandle {
         await this.commit(lock, { state: 'completing', offset: length, length, crc32 })
       }
       await beforeComplete?.(() => this.content(this.#record))
-      await this.commit(lock, this.completion())
+      await this.commit(lock, this.completion(notes))
     })
   }
 
   /** `failed` is committed first: whoever comes after a crash goes on with it. */
-  async fail(failure: string, { quietly = false }: FailOptions = {}): Promise<void> {
+  async fail(failure: string, { quietly = false, notes }: FailOptions = {}): Promise<void> {
     if (this.#record.state === 'complete') throw new UploadError('ERR_CONFLICT')
     const work = async (lock: Lock): Promise<void> => {
-      if (this.#record.state !== 'failed') await this.commit(lock, { state: 'failed', failure })
+      if (this.#record.state !== 'failed') await this.commit(lock, { state: 'failed', failure, ...noted(notes) })
       await this.#removeBytes()
     }
     await this.#exclusively(undefined, work, quietly).catch((error) => {
@@ -150,6 +159,12 @@ export class DiskUpload implements UploadHandle {
       if (!isFull(error.cause)) throw error
       return this.#terminateWithoutRoom()
     })
+  }
+
+  /** Whoever writes it in another process is left alone. */
+  async note(notes: Notes): Promise<void> {
+    if (hasNotes(this.#record, notes)) return
+    await this.#exclusively(undefined, (lock) => this.commit(lock, noted(notes)), true)
   }
 
   async #removeBytes(): Promise<void> {
@@ -175,8 +190,8 @@ export class DiskUpload implements UploadHandle {
   }
 
   /** What makes the record one of a complete upload. */
-  completion(): Partial<DiskRecord> {
-    return { state: 'complete', completedAt: this.context.now() }
+  completion(notes: FinishOptions['notes']): Partial<DiskRecord> {
+    return { state: 'complete', completedAt: this.context.now(), ...noted(notes?.(true)) }
   }
 
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
@@ -202,11 +217,12 @@ export class DiskUpload implements UploadHandle {
   }
 
   /** `failed` is committed first: a crash in between leaves nothing that looks alive. The record goes last. */
-  async terminate(): Promise<void> {
+  async terminate({ notes }: TerminateOptions = {}): Promise<void> {
     try {
       await this.#exclusively(undefined, async (lock) => {
         if (this.#record.state !== 'failed') {
-          await this.commit(lock, { state: 'failed', failure: TERMINATED, completedAt: undefined })
+          const ended = { state: 'failed', failure: TERMINATED, completedAt: undefined } as const
+          await this.commit(lock, { ...ended, ...noted(notes) })
         }
         await this.#removeBytes()
       }).catch((error) => {
@@ -214,6 +230,7 @@ export class DiskUpload implements UploadHandle {
         if (!isFull(error.cause)) throw error
         return this.#terminateWithoutRoom()
       })
+      if (notes !== undefined) return
       await rm(this.paths.record, { force: true })
       if (this.context.fsync !== 'never') await syncFolder(dirname(this.paths.record))
     } catch (error) {

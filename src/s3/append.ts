@@ -9,6 +9,7 @@
 import { setMaxListeners } from 'node:events'
 import { UploadError } from '../errors.js'
 import { laterOf } from '../store/file-info.js'
+import { noted } from '../store/notes.js'
 import type { AppendOptions, Body } from '../store/store.js'
 import { failureOf } from './append-failure.js'
 import type { Payload, Stored } from './call/call.js'
@@ -236,7 +237,8 @@ class Append {
   #commit(changes: Partial<UploadRecord> = {}): Promise<void> {
     const commit = this.#commits.then(async () => {
       const confirmed = this.#window.take()
-      const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.offer(), ...changes }
+      const notes = noted(this.#options.notes?.(false))
+      const next = { ...advance(this.#upload.record, confirmed), ...this.#multipart.offer(), ...notes, ...changes }
       const offset = next.partBytes + tailLength(next.tail)
       const deadline = laterOf(this.#upload.record.deadline, this.#options.deadline?.())
       await this.#upload.commit({ ...next, offset, deadline, partSize: this.#partSize }).catch((error) => {

@@ -5,6 +5,7 @@
  */
 import { UploadError } from '../errors.js'
 import { combineCrc32 } from '../store/crc32.js'
+import { noted } from '../store/notes.js'
 import type { FinishOptions } from '../store/store.js'
 import type { ListedPart, NamedPart, Payload, Stored } from './call/call.js'
 import { asStoreFailure, isServerError, means, S3Fault } from './call/faults.js'
@@ -35,7 +36,7 @@ export async function putWhole(
   const { now } = upload.context
   const hasSlots = upload.inherited || upload.record.slots.some((etag) => etag !== null)
   if (!hasSlots && !upload.mayHaveStrays && !options.beforeComplete) {
-    await upload.commit({ ...whole, state: 'complete', completedAt: now() })
+    await upload.commit({ ...whole, state: 'complete', completedAt: now(), ...noted(options.notes?.(true)) })
     return true
   }
   // What is left behind goes once no record can name it any more, and before the last commit, so that none is forgotten.
@@ -75,7 +76,7 @@ export async function replacedBy({ context, keys, record }: S3Upload): Promise<P
 }
 
 /** Drives a `completing` upload to `complete`. @throws UploadError */
-export async function complete(upload: S3Upload, { beforeComplete }: FinishOptions = {}): Promise<void> {
+export async function complete(upload: S3Upload, { beforeComplete, notes }: FinishOptions = {}): Promise<void> {
   // Before the object is made: a server was seen that removes the object of a key whose multipart upload is aborted.
   const hasStrays = !(await abortStrays(upload))
   const etag = upload.record.uploadId === undefined ? upload.record.etag : await completeMultipart(upload)
@@ -84,7 +85,8 @@ export async function complete(upload: S3Upload, { beforeComplete }: FinishOptio
   const leftovers = hasStrays || hasSlots || undefined
   await beforeComplete?.(() => upload.content(etag))
   try {
-    await upload.commit({ state: 'complete', etag, completedAt: upload.context.now(), leftovers })
+    const completedAt = upload.context.now()
+    await upload.commit({ state: 'complete', etag, completedAt, leftovers, ...noted(notes?.(true)) })
   } catch (error) {
     // Several may drive the same completion; one of them commits it.
     await upload.refresh()

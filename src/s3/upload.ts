@@ -3,9 +3,18 @@
  * @module
  */
 import { type FailureCode, UploadError } from '../errors.js'
-import type { UploadInfo, UploadState } from '../store/info.js'
+import type { Notes, UploadInfo, UploadState } from '../store/info.js'
 import type { WriteLease } from '../store/locker.js'
-import type { AppendOptions, Body, ByteRange, FinishOptions, UploadHandle } from '../store/store.js'
+import { hasNotes, noted } from '../store/notes.js'
+import type {
+  AppendOptions,
+  Body,
+  ByteRange,
+  FailOptions,
+  FinishOptions,
+  TerminateOptions,
+  UploadHandle,
+} from '../store/store.js'
 import { append } from './append.js'
 import type { Stored } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
@@ -185,15 +194,23 @@ export class S3Upload implements UploadHandle {
    * `failed` is committed first, so that no other node goes on with it. What cannot be removed now, or is not because of a
    * crash, is removed by whoever opens it next.
    */
-  async fail(failure: string): Promise<void> {
+  async fail(failure: string, { notes }: FailOptions = {}): Promise<void> {
     const { state } = this.record
     if (state === 'complete') throw new UploadError('ERR_CONFLICT')
-    if (state !== 'failed') await this.commit({ state: 'failed', failure, leftovers: true })
+    if (state !== 'failed') await this.commit({ state: 'failed', failure, leftovers: true, ...noted(notes) })
+    await this.#removeFailed()
+  }
+
+  async #removeFailed(): Promise<void> {
     this.forgetTail()
     // What is left may also be of writers on other nodes that did not know it yet.
     this.inherited = true
     if (this.record.leftovers) await removeLeftovers(this, { isWriter: true })
     else await removeBytes(this)
+  }
+
+  async note(notes: Notes): Promise<void> {
+    if (!hasNotes(this.record, notes)) await this.commit(noted(notes))
   }
 
   noteFinal(finalId: string): Promise<void> {
@@ -235,8 +252,13 @@ export class S3Upload implements UploadHandle {
   }
 
   /** `failed` is committed first: it fences other writers, and a crash in between leaves nothing that looks alive. */
-  async terminate(): Promise<void> {
-    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure: 'The upload was terminated.' })
+  async terminate({ notes }: TerminateOptions = {}): Promise<void> {
+    if (notes !== undefined) {
+      const ended = { state: 'failed', failure: TERMINATED, leftovers: true, ...noted(notes) } as const
+      if (this.record.state !== 'failed') await this.commit(ended)
+      return this.#removeFailed()
+    }
+    if (this.record.state !== 'failed') await this.commit({ state: 'failed', failure: TERMINATED })
     await removeAll(this)
     this.forgetTail()
   }
@@ -309,6 +331,8 @@ export class S3Upload implements UploadHandle {
     return new UploadError('ERR_UPLOAD_GONE', { cause, ...(failure ? { message: failure } : {}) })
   }
 }
+
+const TERMINATED = 'The upload was terminated.'
 
 const sourceOf = ({ storage, etag, offset, crc32 }: UploadInfo): Source => ({
   key: storage.Key!,

@@ -54,8 +54,11 @@ export interface FinishOptions {
    * @param read gives the content
    */
   beforeComplete?: (read: () => Promise<AsyncIterable<Uint8Array>>) => Promise<void>
-  /** Asked after that: what is committed together with `complete`. */
-  notes?: () => Notes
+  /**
+   * Asked with each commit of bytes: what is committed with them. `completes`: with this one the upload is complete; asked after
+   * `beforeComplete`. It never causes a commit.
+   */
+  notes?: (completes: boolean) => Notes
 }
 
 export interface AppendOptions extends FinishOptions {

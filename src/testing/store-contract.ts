@@ -18,6 +18,7 @@ import { EXPIRING } from './contract/expiring.js'
 import { FINISHING } from './contract/finishing.js'
 import { GATING } from './contract/gating.js'
 import { LENGTHS } from './contract/lengths.js'
+import { NOTING } from './contract/noting.js'
 import { RACING } from './contract/racing.js'
 import { VERIFYING } from './contract/verifying.js'
 
@@ -32,7 +33,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     (size): Row => [`an upload of ${size} bytes`, (bench) => ofSize(bench, size)],
   )
   describe(`${name} keeps the contract of stores`, () => {
-    const ending = [...VERIFYING, ...FINISHING, ...GATING, ...RACING, ...JOINING, ...EXPIRING]
+    const ending = [...VERIFYING, ...FINISHING, ...GATING, ...RACING, ...JOINING, ...EXPIRING, ...NOTING]
     const rows = [...CREATION, ...APPENDING, ...sizes, ...LENGTHS, ...ending]
     for (const row of rows) register(harness, row)
     after(() => harness.cleanup?.())

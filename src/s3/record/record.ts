@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { concatOf, earlierOf, type Joined } from '../../store/file-info.js'
 import type { Digests, NewUpload, UploadInfo, UploadState } from '../../store/info.js'
+import { type Kept, keptOf } from '../../store/notes.js'
 import { randomHex } from '../../store/random.js'
 
 /** Bytes that are too few for a part, in a tail slot. */
@@ -25,7 +26,7 @@ export interface Base {
   bytes: number
 }
 
-export interface UploadRecord {
+export interface UploadRecord extends Kept {
   id: string
   /** Bytes; undefined while deferred. */
   length: number | undefined
@@ -154,5 +155,6 @@ export function infoOf(record: UploadRecord, storage: Record<string, string>, mo
     ...(digests ? { digests } : {}),
     storage,
     ...(concat ? { concat } : {}),
+    ...keptOf(record),
   }
 }

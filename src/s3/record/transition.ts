@@ -71,6 +71,9 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
   rule(before.parts === 0 || after.partSize === before.partSize, 'the grid of an upload is fixed with its first part')
   rule(isSame(concatOf(before.joined), concatOf(joined)), 'what an upload is to concatenation stays')
   rule(isSame(before.digests, after.digests), 'what the client said of the whole content stays')
+  for (const name of ['owner', 'key', 'object', 'maxSize'] as const) {
+    rule(isSame(before[name], after[name]), `what its creation fixed stays (${name})`)
+  }
   const isRelaid = before.uploadId !== undefined && !isSame(layoutOf(before), layoutOf(after))
   rule(!isRelaid || after.uploadId !== before.uploadId, 'the parts of a final upload stay as they were cut')
 }
