@@ -52,6 +52,14 @@ export const FAILURES = {
   ERR_UPLOAD_LOCKED: [423, 'Another request still writes this upload and did not yield in time; try again.'],
   ERR_UNEXPECTED_EOF: [400, 'The connection ended before the body did; what arrived was stored.'],
   ERR_READ_TIMEOUT: [503, 'The body came too slowly, or not at all, for too long; what arrived was stored.'],
+  ERR_UPLOAD_REJECTED: [400, 'The server has rejected this upload.'],
+  ERR_UPLOAD_TERMINATION_REJECTED: [400, 'The server has rejected the termination of this upload.'],
+  ERR_UPLOAD_STOPPED: [400, 'The server has stopped this upload; create a new one.'],
+  ERR_ACCESS_DENIED: [403, 'This request is not allowed.'],
+  ERR_INVALID_TOKEN: [403, 'The token of this URL is missing, does not fit, or has expired; ask for a new URL.'],
+  ERR_UNSUPPORTED_TYPE: [415, 'Files of this type are not taken here.'],
+  ERR_TOO_MANY_UPLOADS: [429, 'As many uploads as are allowed are being sent already; try again later.'],
+  ERR_HOOK_FAILED: [503, 'The application could not be asked now; what was stored stays. Try again shortly.'],
   ERR_NOT_IMPLEMENTED: [501, 'This server does not offer this extension.'],
   ERR_COMPLETION_PENDING: [503, 'All bytes are stored and the object is being completed; ask again shortly.'],
   ERR_SERVER_SHUTDOWN: [503, 'The server is shutting down; what arrived was stored. Try again shortly.'],
@@ -65,6 +73,12 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
+/** What is added to the answer of a failure. */
+export interface Addition {
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | undefined
+}
+
 export interface FailureDetails {
   /** The underlying failure, for the log; it never reaches a client. */
   cause?: unknown
@@ -74,6 +88,12 @@ export interface FailureDetails {
   offset?: number
   /** When it is worth trying again, in milliseconds. */
   retryAfter?: number
+  /** 400 to 599. Replaces the table's status where a hook says so. */
+  status?: number
+  /** What a hook adds to the answer. */
+  answer?: Addition | undefined
+  /** A hook has refused the upload for ever. */
+  isFinal?: boolean
   /** For ERR_METHOD_NOT_ALLOWED: the methods that the resource takes. */
   allow?: readonly string[]
 }
@@ -85,15 +105,19 @@ export class UploadError extends Error {
   readonly offset: number | undefined
   readonly retryAfter: number | undefined
   readonly allow: readonly string[] | undefined
+  readonly answer: Addition | undefined
+  readonly isFinal: boolean
 
   constructor(code: FailureCode, details: FailureDetails = {}) {
     super(details.message ?? FAILURES[code][1], details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'UploadError'
     this.code = code
-    this.status = FAILURES[code][0]
+    this.status = details.status ?? FAILURES[code][0]
     this.offset = details.offset
     this.retryAfter = details.retryAfter
     this.allow = details.allow
+    this.answer = details.answer
+    this.isFinal = details.isFinal === true
   }
 }
 

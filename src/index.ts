@@ -27,3 +27,4 @@ export type {
   Verb,
 } from './upload/hooks.js'
 export type { HookEnd, Observer, RequestEnd } from './upload/observer.js'
+export { type SignedUrlOptions, signToken, type TokenClaims } from './upload/tokens.js'

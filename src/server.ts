@@ -8,17 +8,25 @@ import { type CorsOptions, corsFields, corsOf } from './http/cors.js'
 import type { Exchange, Serve } from './http/exchange.js'
 import { type InterimResponses, mayInform } from './http/interim.js'
 import { type LocationOptions, locationOf } from './http/location.js'
+import { dressed } from './protocol/answer.js'
 import type { Codec, RenderContext } from './protocol/codec.js'
 import { reprDigestFields } from './protocol/digests.js'
 import { planDownload } from './protocol/download.js'
 import type { RequestHead, ResponseHead } from './protocol/message.js'
 import { codecFor, type SelectOptions } from './protocol/select.js'
+import { effectiveMethod } from './protocol/tus1/parse.js'
+import type { UploadInfo } from './store/info.js'
 import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
 import type { Outcome, Report } from './upload/command.js'
-import type { Counters } from './upload/counters.js'
+import { type Counters, noCounts } from './upload/counters.js'
+import { HookCalls } from './upload/hook-calls.js'
+import type { HookRequest, Hooks, Limits } from './upload/hooks.js'
+import { type Observer, observeAll } from './upload/observer.js'
 import { regularly } from './upload/regularly.js'
+import { Stores } from './upload/stores.js'
 import type { SweepOptions, SweepReport } from './upload/sweep.js'
+import { type SignedUrlOptions, TOKEN_PARAMETER, type Tokens, tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 
 export type { Counters, SweepOptions, SweepReport }
@@ -32,7 +40,31 @@ export interface Logger {
 }
 
 export interface ServerOptions {
+  /** Where uploads go. */
   store: Store
+  /**
+   * Where the uploads of a request go, for several buckets or tenants: by its host, a header, its path. Must say the same for
+   * every request of one upload. Each store that it returns is kept, so that there must not be more and more of them. What it
+   * throws with a `status` is answered so. Default: `store` for all.
+   */
+  storeFor?: ((request: HookRequest) => Store | undefined | Promise<Store | undefined>) | undefined
+  /** What the application has to say about uploads (docs/hooks.md). Default: nothing. */
+  hooks?: Hooks | undefined
+  /** Milliseconds that one call of a hook may take; then it has failed. Default: 30,000. */
+  hookTimeout?: number | undefined
+  /** Milliseconds between two calls of `onProgress` for one upload. Default: 1,000. */
+  progressInterval?: number | undefined
+  /**
+   * Takes requests whose URL carries a token that the application's own server has signed (`signToken`), without asking
+   * `authorize`; and answers creations with such a URL. Without an `authorize`, nothing else is taken. Default: none.
+   */
+  signedUrls?: SignedUrlOptions | undefined
+  /** Bounds of whoever has none by `authorize` or a token. Default: none but `maxSize`. */
+  limits?: Limits | undefined
+  /** Keys of metadata that are kept; others are dropped at creation. Default: all. */
+  allowedMetadata?: readonly string[] | undefined
+  /** Told what happens: metrics, traces, a page (docs/metrics.md). Default: none. */
+  observers?: readonly Observer[] | undefined
   /**
    * Keeps the writers of an upload apart on all nodes, and lets a newer request ask a writer on another node to yield.
    * Needed by an S3 store whose provider has no conditional writes (docs/locking.md). Default: none.
@@ -57,6 +89,8 @@ export interface ServerOptions {
   disableDownload?: boolean | undefined
   /** Refuses DELETE, and does not advertise it. Default: false. */
   disableTermination?: boolean | undefined
+  /** Refuses DELETE of uploads that are complete, with 403. Default: false. */
+  disableTerminationOfFinished?: boolean | undefined
   /** Refuses Upload-Concat, and does not advertise concatenation. Default: false. */
   disableConcatenation?: boolean | undefined
   /** How many partial uploads one final upload may name; more is 400. Default: 10,000. */
@@ -155,8 +189,14 @@ export function createServer(options: ServerOptions): Holdfast {
   const maxSize = Math.min(options.maxSize ?? Number.POSITIVE_INFINITY, store.maxObjectSize ?? Number.POSITIVE_INFINITY)
   if (!(maxSize > 0)) throw new UploadError('ERR_INVALID_OPTIONS', { message: 'maxSize must be a positive number.' })
   mustBeTimes(options)
-  const uploads = new Uploads({
-    store,
+  const counters = noCounts()
+  const observer = observeAll(options.observers ?? [])
+  const calls = new HookCalls({ hooks: options.hooks ?? {}, timeout: options.hookTimeout ?? 30_000, observer })
+  const tokens = options.signedUrls && tokensOf(options.signedUrls, options.now ?? Date.now)
+  const shared = {
+    calls,
+    observer,
+    counters,
     locker,
     singleProcess: options.singleProcess === true,
     maxSize,
@@ -172,25 +212,31 @@ export function createServer(options: ServerOptions): Holdfast {
     keepExpired: options.keepExpired ?? 24 * HOUR,
     abandonedAfter: options.abandonedAfter,
     now: options.now ?? Date.now,
-    warn: (fields, message) => (options.logger ?? silent).warn(fields, message),
+    allowTerminationOfFinished: options.disableTerminationOfFinished !== true,
+    allowedMetadata: options.allowedMetadata,
+    progressInterval: options.progressInterval ?? 1_000,
+    warn: (fields: Record<string, unknown>, message: string) => (options.logger ?? silent).warn(fields, message),
+  }
+  const stores = new Stores(store, options, (one) => {
+    const most = Math.min(maxSize, one.maxObjectSize ?? Number.POSITIVE_INFINITY)
+    return new Uploads({ ...shared, store: one, maxSize: most }, { tokens, limits: options.limits ?? {} })
   })
-  const server = new Server(options, uploads, maxSize)
+  const server = new Server(options, stores, { maxSize, counters, observer, tokens })
   const interval = options.sweepInterval ?? (options.expiresAfter !== undefined && store.abilities.list ? HOUR : 0)
-  const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(uploads, options.logger)) : undefined
+  const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(stores, options.logger)) : undefined
   return {
     serve: (exchange) => server.serve(exchange),
     get active() {
-      return uploads.active
+      return stores.active
     },
-    counters: uploads.counters,
+    counters,
     async ready() {
-      await Promise.all([uploads.ready(), locker?.ready?.()])
+      await Promise.all([stores.first.ready(), locker?.ready?.()])
     },
-    sweep: (how) => uploads.sweep(how),
+    sweep: (how) => stores.sweep(how),
     async close({ timeout = 10_000 } = {}) {
       stopSweeping?.()
-      await uploads.close(timeout)
-      await store.close()
+      await stores.close(timeout)
       await locker?.close?.()
     },
   }
@@ -199,9 +245,9 @@ export function createServer(options: ServerOptions): Holdfast {
 const HOUR = 3_600_000
 
 /** By the clock. What goes wrong is told to the log alone. */
-async function sweepNow(uploads: Uploads, logger = silent): Promise<void> {
+async function sweepNow(stores: Stores, logger = silent): Promise<void> {
   try {
-    const { listed, stopped, ...counts } = await uploads.sweep()
+    const { listed, stopped, ...counts } = await stores.sweep()
     const level = Object.values(counts).some((count) => count > 0) ? 'info' : 'debug'
     logger[level]({ listed, ...counts, ...(stopped ? { stopped } : {}) }, 'swept')
   } catch (thrown) {
@@ -228,9 +274,19 @@ function mustBeTimes(options: ServerOptions): void {
   )
 }
 
+interface Parts {
+  maxSize: number
+  counters: Counters
+  observer: Required<Observer>
+  tokens: Tokens | undefined
+}
+
 class Server {
-  readonly #uploads: Uploads
+  readonly #stores: Stores
   readonly #maxSize: number
+  readonly #counters: Counters
+  readonly #observer: Required<Observer>
+  readonly #tokens: Tokens | undefined
   readonly #extensions: readonly string[]
   readonly #location: ReturnType<typeof locationOf>
   readonly #cors: ReturnType<typeof corsOf> | undefined
@@ -243,9 +299,12 @@ class Server {
   readonly #protocols: SelectOptions
   readonly #interim: (head: RequestHead) => boolean
 
-  constructor(options: ServerOptions, uploads: Uploads, maxSize: number) {
-    this.#uploads = uploads
+  constructor(options: ServerOptions, stores: Stores, { maxSize, counters, observer, tokens }: Parts) {
+    this.#stores = stores
     this.#maxSize = maxSize
+    this.#counters = counters
+    this.#observer = observer
+    this.#tokens = tokens
     this.#extensions = extensionsOf(options)
     const { basePath = '/files', trustProxy = false, relativeLocation = false } = options
     this.#location = locationOf({ basePath, trustProxy, relativeLocation } satisfies LocationOptions)
@@ -267,11 +326,14 @@ class Server {
   /** One request, from its head to its answer. Everything that can go wrong below ends in this catch. */
   async serve(exchange: Exchange): Promise<void> {
     const { head } = exchange
-    this.#uploads.counters.requests++
+    this.#counters.requests++
+    const request = requestOf(head)
+    this.#observer.requestBegan(request)
     const started = performance.now()
     const codec = codecFor(head, this.#protocols)
     const context = this.#context(exchange)
     let answer: { head: ResponseHead; content?: AsyncIterable<Uint8Array> }
+    let code: string | undefined
     try {
       const command = codec.parse(head, {
         id: this.#location.idOf(head.target),
@@ -279,18 +341,26 @@ class Server {
         idOfUrl: (url) => this.#location.idOfUrl(url, head),
         trailers: exchange.trailers,
       })
-      const outcome = await this.#uploads.run(command, {
+      const uploads = command.kind === 'options' ? this.#stores.first : await this.#stores.uploadsFor(request)
+      const outcome = await uploads.run(command, {
+        request,
+        token: this.#tokens && tokenOf(head.target),
         takeBody: (limit) => exchange.body(limit, this.#idleTimeout, this.#minBodyRate),
         report: this.#reporter(exchange, codec, context),
       })
       answer = await this.#answer(codec, context, head, outcome)
     } catch (error) {
-      answer = { head: this.#failure(codec, context, head, error) }
+      const failure = asUploadError(error)
+      code = failure.code
+      answer = { head: this.#failure(codec, context, head, failure) }
     }
     if (this.#cors) Object.assign(answer.head.fields, corsFields(this.#cors, head))
     await exchange.answer(answer.head, answer.content)
-    const duration = Math.round(performance.now() - started)
-    this.#logger.debug({ method: head.method, target: head.target, status: answer.head.status, duration }, 'request')
+    const duration = performance.now() - started
+    const { status } = answer.head
+    this.#observer.requestEnded({ method: request.method, status, code, duration }, request)
+    const fields = { method: head.method, target: hidden(head.target), status, duration: Math.round(duration) }
+    this.#logger.debug(fields, 'request')
   }
 
   /** Tells the client how its request goes on, where the protocol and the connection can. */
@@ -299,7 +369,7 @@ class Server {
     if (!codec.renderReport || !inform || !this.#interim(exchange.head)) return undefined
     return (report) => {
       const head = codec.renderReport?.(report, context)
-      if (head) inform(head)
+      if (head) inform(report.kind === 'created' ? this.#signed(head, report.info) : head)
     }
   }
 
@@ -326,7 +396,7 @@ class Server {
     head: RequestHead,
     outcome: Outcome,
   ): Promise<{ head: ResponseHead; content?: AsyncIterable<Uint8Array> }> {
-    if (outcome.kind !== 'content') return { head: codec.render(outcome, context) }
+    if (outcome.kind !== 'content') return { head: this.#dressed(codec.render(outcome, context), outcome) }
     const { info } = outcome
     const plan = planDownload(head, {
       size: info.offset,
@@ -339,12 +409,28 @@ class Server {
     return { head: plan.head, content: await outcome.read(plan.range) }
   }
 
-  #failure(codec: Codec, context: RenderContext, head: RequestHead, thrown: unknown): ResponseHead {
-    const error = asUploadError(thrown)
-    const fields = { method: head.method, target: head.target, code: error.code, status: error.status }
+  /** With what hooks have to add, and with the token of an upload that was created. */
+  #dressed(head: ResponseHead, outcome: Exclude<Outcome, { kind: 'content' }>): ResponseHead {
+    if (outcome.kind === 'options' || outcome.kind === 'cancelled') return head
+    const { kind, info } = outcome
+    const said = info.state === 'complete' ? info.answer : undefined
+    if (kind !== 'created') return dressed(head, said, kind === 'offset' ? 'fields' : 'all')
+    return dressed(dressed(this.#signed(head, info), outcome.answer), said)
+  }
+
+  #signed(head: ResponseHead, { id, owner }: UploadInfo): ResponseHead {
+    const { Location } = head.fields
+    if (this.#tokens === undefined || Location === undefined) return head
+    const token = this.#tokens.tokenFor(id, owner)
+    return { ...head, fields: { ...head.fields, Location: `${Location}?${TOKEN_PARAMETER}=${token}` } }
+  }
+
+  #failure(codec: Codec, context: RenderContext, head: RequestHead, error: UploadError): ResponseHead {
+    const fields = { method: head.method, target: hidden(head.target), code: error.code, status: error.status }
     if (error.status >= 500) this.#logger.error({ ...fields, cause: describeCause(error) }, error.message)
     else this.#logger.info(fields, error.message)
-    return codec.renderFailure(error, head, context)
+    const isHead = effectiveMethod(head) === 'HEAD'
+    return dressed(codec.renderFailure(error, head, context), error.answer, isHead ? 'fields' : 'all')
   }
 }
 
@@ -368,3 +454,16 @@ function describeCause(error: Error): string {
   }
   return lines.join(' <- ')
 }
+
+const requestOf = (head: RequestHead): HookRequest => ({
+  method: effectiveMethod(head),
+  target: head.target,
+  headers: head.fields,
+  remoteAddress: head.remoteAddress,
+})
+
+const tokenOf = (target: string): string | undefined =>
+  new URLSearchParams(target.split('?', 2)[1] ?? '').get(TOKEN_PARAMETER) ?? undefined
+
+/** A token is as good as a password. */
+const hidden = (target: string): string => target.replace(/([?&]token=)[^&#]*/g, '$1…')

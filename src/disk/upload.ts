@@ -9,7 +9,7 @@ import { appendFile, copyFile, type FileHandle, open, readFile, rename, rm } fro
 import { dirname } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { Notes, UploadInfo } from '../store/info.js'
-import { hasNotes, noted } from '../store/notes.js'
+import { hasNotes, noted, TERMINATED } from '../store/notes.js'
 import type {
   AppendOptions,
   Body,
@@ -46,8 +46,6 @@ export interface DiskContext {
   /** What holds a lock now, for closing. */
   running: Set<Promise<void>>
 }
-
-const TERMINATED = 'The upload was terminated.'
 
 export class DiskUpload implements UploadHandle {
   readonly context: DiskContext

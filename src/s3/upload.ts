@@ -5,7 +5,7 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { Notes, UploadInfo, UploadState } from '../store/info.js'
 import type { WriteLease } from '../store/locker.js'
-import { hasNotes, noted } from '../store/notes.js'
+import { hasNotes, noted, TERMINATED } from '../store/notes.js'
 import type {
   AppendOptions,
   Body,
@@ -331,8 +331,6 @@ export class S3Upload implements UploadHandle {
     return new UploadError('ERR_UPLOAD_GONE', { cause, ...(failure ? { message: failure } : {}) })
   }
 }
-
-const TERMINATED = 'The upload was terminated.'
 
 const sourceOf = ({ storage, etag, offset, crc32 }: UploadInfo): Source => ({
   key: storage.Key!,

@@ -4,6 +4,9 @@
  */
 import type { Notes, UploadInfo } from './info.js'
 
+/** The failure of an upload that was terminated. */
+export const TERMINATED = 'The upload was terminated.'
+
 /** What a record has of these, a store keeps and tells as it is. */
 export type Kept = Pick<UploadInfo, (typeof KEPT)[number]>
 

@@ -3,8 +3,9 @@
  * are codecs between HTTP and this vocabulary.
  * @module
  */
-import type { Concat, Digests, Metadata, UploadInfo } from '../store/info.js'
+import type { Answer, Concat, Digests, Metadata, UploadInfo } from '../store/info.js'
 import type { Body, ByteRange, Completion } from '../store/store.js'
+import type { HookRequest } from './hooks.js'
 
 /** What a digest of a request's body can be made by. */
 export type ChecksumAlgorithm = 'sha1' | 'sha256' | 'sha512' | 'md5' | 'crc32'
@@ -93,14 +94,18 @@ export type Report =
 export interface Ground {
   /** Makes the request's body, of at most so many bytes. Called at most once, when the bytes are wanted. */
   takeBody(limit: number): Body
+  /** What hooks are told of the request; absent if there is none behind the command. */
+  request?: HookRequest | undefined
+  /** A token that came with it. */
+  token?: string | undefined
   /** Told while the command goes on; absent if nobody listens. */
   report?: ((report: Report) => void) | undefined
 }
 
 export type Outcome =
   | { kind: 'options' }
-  /** `appended`: the creation took a body, so its offset is told. */
-  | { kind: 'created'; info: UploadInfo; appended: boolean }
+  /** `appended`: the creation took a body, so its offset is told. `answer`: what a hook adds. */
+  | { kind: 'created'; info: UploadInfo; appended: boolean; answer?: Answer | undefined }
   | { kind: 'appended'; info: UploadInfo }
   | { kind: 'offset'; info: UploadInfo }
   | { kind: 'cancelled' }

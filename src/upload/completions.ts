@@ -7,8 +7,7 @@ import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Store, UploadHandle } from '../store/store.js'
 import { type Driver, drive, isFinal } from './concatenate.js'
-import type { Counters } from './counters.js'
-import type { WholeDigests } from './whole-digests.js'
+import { type Finishing, isWrong } from './finishing.js'
 import { settlesWithin, type Writers } from './writers.js'
 
 export interface CompletionsOptions {
@@ -35,17 +34,23 @@ export const isPending = (error: unknown): boolean => error instanceof UploadErr
 export class Completions {
   readonly #options: CompletionsOptions
   readonly #writers: Writers
-  readonly #digests: WholeDigests
-  readonly #counters: Counters
+  readonly #finishing: Finishing
+  /** Told of each upload that has become complete here, or has failed. */
+  readonly #onEnded: (info: UploadInfo) => void
   readonly #running = new Map<string, Promise<UploadInfo>>()
   /** Final uploads that are looked for after the last byte of a partial one. */
   readonly #following = new Set<Promise<void>>()
 
-  constructor(options: CompletionsOptions, writers: Writers, digests: WholeDigests, counters: Counters) {
+  constructor(
+    options: CompletionsOptions,
+    writers: Writers,
+    finishing: Finishing,
+    onEnded: (info: UploadInfo) => void,
+  ) {
     this.#options = options
     this.#writers = writers
-    this.#digests = digests
-    this.#counters = counters
+    this.#finishing = finishing
+    this.#onEnded = onEnded
   }
 
   /** Whether the object of the upload is being made now. */
@@ -70,7 +75,8 @@ export class Completions {
     }
     // Whoever only asks has not sent anything wrong: it is an upload that has ended.
     const { error } = failure
-    if (isWrong(error)) throw new UploadError('ERR_UPLOAD_GONE', { message: error.message, cause: error })
+    if (isWrong(error) && !error.isFinal)
+      throw new UploadError('ERR_UPLOAD_GONE', { message: error.message, cause: error })
     if (error !== undefined) throw error
     return running
   }
@@ -85,9 +91,10 @@ export class Completions {
     const completion = this.#writers
       .exclusively(id, yieldTimeout, async ({ lease }) => {
         const handle = await store.open(id, { lease })
-        const wasComplete = handle.info.state === 'complete'
+        const before = handle.info.state
         const info = await this.#driven(handle)
-        if (!wasComplete && info.state === 'complete') this.#counters.finished++
+        const hasEnded = info.state === 'complete' || info.state === 'failed'
+        if (hasEnded && info.state !== before) this.#onEnded(info)
         return info
       })
       .finally(() => this.#running.delete(id))
@@ -96,8 +103,9 @@ export class Completions {
   }
 
   async #driven(handle: UploadHandle): Promise<UploadInfo> {
-    if (isFinal(handle.info)) return orGiveUp(handle, () => drive(handle, this.#driver))
-    await orGiveUp(handle, () => handle.finish(this.#digests.gate(handle.info)))
+    const finishing = this.#finishing
+    if (isFinal(handle.info)) return finishing.orGiveUp(handle, () => drive(handle, this.#driver))
+    await finishing.orGiveUp(handle, () => handle.finish(finishing.of(handle)))
     return handle.info
   }
 
@@ -107,7 +115,7 @@ export class Completions {
       store,
       maxSize,
       now,
-      gate: (info) => this.#digests.gate(info),
+      gate: (info) => this.#finishing.of({ info }),
       complete: (id) => this.complete(id),
       remove: deletePartials ? (ids) => this.#remove(ids) : undefined,
     }
@@ -145,19 +153,5 @@ export class Completions {
         if (!(error instanceof UploadError && error.status === 404)) throw error
       })
     }
-  }
-}
-
-/** The content is not what the client said it would be. */
-export const isWrong = (error: unknown): error is UploadError =>
-  error instanceof UploadError && error.code === 'ERR_DIGEST_MISMATCH'
-
-/** Content that is not what the client said it would be never becomes an upload that is complete. */
-export async function orGiveUp<T>(handle: UploadHandle, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (isWrong(error)) await handle.fail(error.message)
-    throw error
   }
 }

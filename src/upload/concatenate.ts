@@ -93,11 +93,12 @@ export async function noteAll(store: Store, partials: readonly string[], finalId
   })
 }
 
-/** The look of a store. What could never be an ID there is no upload. */
-export function lookIn(store: Store): Look {
+/** The look of a store. What could never be an ID there is no upload, nor is what does not count for whoever asks. */
+export function lookIn(store: Store, counts: (info: UploadInfo) => boolean = () => true): Look {
   return async (id) => {
     try {
-      return (await store.open(id)).info
+      const { info } = await store.open(id)
+      return counts(info) ? info : undefined
     } catch (error) {
       const isMissing = error instanceof UploadError && error.status === 404
       if (isMissing) return undefined
@@ -113,19 +114,21 @@ export interface FinalLimits {
   maxConcatParts: number
   /** Milliseconds since the epoch. */
   now: () => number
+  /** Whether whoever asks may use an upload. */
+  isVisible: (info: UploadInfo) => boolean
 }
 
 /** @throws UploadError ERR_INVALID_CONCAT · ERR_MAX_SIZE_EXCEEDED */
 export async function admitFinal(
   store: Store,
   { partials }: Concat & { kind: 'final' },
-  { maxSize, maxConcatParts, now }: FinalLimits,
+  { maxSize, maxConcatParts, now, isVisible }: FinalLimits,
 ): Promise<Partials> {
   if (partials.length > maxConcatParts) {
     const message = `Upload-Concat names ${partials.length} uploads, and this server joins at most ${maxConcatParts}.`
     throw new UploadError('ERR_INVALID_CONCAT', { message })
   }
-  const found = await lookAt(partials, lookIn(store), now())
+  const found = await lookAt(partials, lookIn(store, isVisible), now())
   if (found.failure !== undefined) throw new UploadError('ERR_INVALID_CONCAT', { message: found.failure })
   if (found.atLeast > maxSize) throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
   return found
@@ -183,9 +186,11 @@ export async function drive(handle: UploadHandle, driver: Driver): Promise<Uploa
 
 /** The partial uploads go only once what was made of them is found to be right. */
 function finishing(info: UploadInfo, ids: readonly string[], { gate, remove }: Driver): FinishOptions {
-  const { beforeComplete } = gate(info)
-  if (!remove) return beforeComplete ? { beforeComplete } : {}
+  const options = gate(info)
+  if (!remove) return options
+  const { beforeComplete, ...rest } = options
   return {
+    ...rest,
     beforeComplete: async (read) => {
       await beforeComplete?.(read)
       await remove(ids)

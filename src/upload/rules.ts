@@ -31,9 +31,14 @@ export function hasExpired(info: UploadInfo, now: number): boolean {
 
 /**
  * @param now milliseconds since the epoch
- * @throws UploadError ERR_UPLOAD_GONE if the upload has ended badly, or has expired
+ * @throws UploadError ERR_UPLOAD_GONE if the upload has ended badly, or has expired · ERR_UPLOAD_REJECTED if a hook has refused
+ *   it
  */
 export function mustBeAlive(info: UploadInfo, now: number): void {
+  if (info.state === 'failed' && info.refusal) {
+    const { status, message, ...answer } = info.refusal
+    throw new UploadError('ERR_UPLOAD_REJECTED', { status, message, answer })
+  }
   if (info.state === 'failed') {
     throw new UploadError('ERR_UPLOAD_GONE', info.failure === undefined ? {} : { message: info.failure })
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { type FailureCode, UploadError } from '../errors.js'
-import type { UploadInfo } from '../store/info.js'
+import type { Notes, UploadInfo } from '../store/info.js'
 import type { ListedUpload, Store, UploadHandle } from '../store/store.js'
 import { type Due, dueOf, type Limits } from './due.js'
 import { EXPIRED } from './rules.js'
@@ -43,6 +43,8 @@ export interface SweepReport {
   waiting: number
   /** Complete ones beside whose object something was left, and is no more. */
   tidied: number
+  /** Those of which events, left by a process that ended, are delivered now. */
+  delivered: number
   /** Ended ones of which the record is gone now, too. */
   removed: number
   /** Left alone, since somebody writes them or has changed them meanwhile. */
@@ -63,10 +65,17 @@ export interface SweepGround {
   keepExpired: number
   abandonedAfter: number | undefined
   warn: (fields: Record<string, unknown>, message: string) => void
+  /** Delivers the events of an upload; absent if nobody is to be told of any. */
+  deliver?: ((info: UploadInfo) => void) | undefined
+  /** What is committed with the end of an upload that has expired, and who is told of it. */
+  ending?: { notes(info: UploadInfo): Notes; ended(info: UploadInfo): void } | undefined
 }
 
 /** Uploads that are looked at, or brought to their end, at once. */
 const AT_ONCE = 16
+
+/** Milliseconds without a commit after which undelivered events are taken over from the process that should have delivered them. */
+const DELIVER_AFTER = 300_000
 
 /** Problems that one sweep tells one by one. */
 const MOST_TOLD = 20
@@ -123,6 +132,7 @@ class Sweep {
     failed: 0,
     waiting: 0,
     tidied: 0,
+    delivered: 0,
     removed: 0,
     busy: 0,
     problems: 0,
@@ -185,25 +195,34 @@ class Sweep {
     return this.#seen.has(version) || (isYoung && this.#seen.has(failed(version)))
   }
 
-  #remember({ version }: ListedUpload, due: Due, { state }: UploadInfo): void {
-    if (due === 'nothing' && state === 'complete') this.#seen.add(version)
-    if (due === 'clear') this.#seen.add(failed(version))
+  #remember({ version }: ListedUpload, due: Due, { state, outbox }: UploadInfo): void {
+    if (due === 'nothing' && state === 'complete' && !outbox) this.#seen.add(version)
+    if (due === 'clear' && !outbox) this.#seen.add(failed(version))
   }
 
   #dueOf(info: UploadInfo): Due {
-    return dueOf(info, { ...this.#limits, now: this.#ground.now() })
+    const deliverAfter = this.#ground.deliver && DELIVER_AFTER
+    return dueOf(info, { ...this.#limits, now: this.#ground.now(), deliverAfter })
   }
 
   /** @returns what it counts as */
-  async #act(due: Due, { id }: UploadInfo): Promise<Count | undefined> {
+  async #act(due: Due, info: UploadInfo): Promise<Count | undefined> {
+    const { id } = info
     switch (due) {
       case 'nothing':
         return undefined
+      case 'deliver':
+        this.#ground.deliver?.(info)
+        return 'delivered'
       case 'complete':
       case 'drive':
         return this.#complete(id)
       case 'expire':
-        return this.#alone(id, due, (handle) => this.#end(handle).then(() => 'expired'))
+        return this.#alone(id, due, async (handle) => {
+          await this.#end(handle)
+          this.#ground.ending?.ended(handle.info)
+          return 'expired' as const
+        })
       case 'clear':
         return this.#alone(id, due, (handle) => this.#end(handle).then(() => undefined))
       case 'remove':
@@ -235,7 +254,8 @@ class Sweep {
   }
 
   async #end(handle: UploadHandle): Promise<void> {
-    await handle.fail(EXPIRED, { quietly: true })
+    const notes = handle.info.state === 'failed' ? undefined : this.#ground.ending?.notes(handle.info)
+    await handle.fail(EXPIRED, { quietly: true, ...(notes ? { notes } : {}) })
     if (!handle.info.leftovers) return
     // Another node may have removed the rest meanwhile; else this is one more try.
     const { info } = await this.#ground.store.open(handle.info.id)
@@ -278,4 +298,5 @@ const COUNTED: Readonly<Partial<Record<Due, Count>>> = {
   drive: 'waiting',
   remove: 'removed',
   tidy: 'tidied',
+  deliver: 'delivered',
 }

@@ -69,11 +69,14 @@ export interface ExclusiveOptions {
 
 export class Writers {
   readonly #locker: Locker | undefined
+  readonly #onYield: (id: string) => void
   readonly #active = new Map<string, Active>()
   readonly #closing = new AbortController()
 
-  constructor(locker?: Locker) {
+  /** @param onYield told of each writer that is asked to yield */
+  constructor(locker?: Locker, onYield: (id: string) => void = () => undefined) {
     this.#locker = locker
+    this.#onYield = onYield
     // All who wait for a lock listen, however many they are.
     setMaxListeners(0, this.#closing.signal)
   }
@@ -129,7 +132,10 @@ export class Writers {
     how: Pick<AcquireOptions, 'timeout' | 'quietly'>,
   ): Promise<void> {
     const { signal } = this.#closing
-    const onReleaseRequested = (): void => writer.stop('yield')
+    const onReleaseRequested = (): void => {
+      if (writer.stopped === undefined) this.#onYield(id)
+      writer.stop('yield')
+    }
     writer.holds(await this.#untilClosed(locker.acquire(id, { ...how, signal, onReleaseRequested })))
   }
 
@@ -155,6 +161,7 @@ export class Writers {
   async #yieldedHere(id: string, timeout: number): Promise<void> {
     const deadline = performance.now() + timeout
     for (let active = this.#active.get(id); active; active = this.#active.get(id)) {
+      if (active.stopped === undefined) this.#onYield(id)
       active.stop('yield')
       if (!(await settlesWithin(active.done, deadline - performance.now()))) {
         throw locked()

@@ -52,6 +52,7 @@ test('what expired in a bucket is swept by the command, and the counts are told'
         failed: 0,
         waiting: 0,
         tidied: 0,
+        delivered: 0,
         removed: 0,
         busy: 0,
         problems: 0,

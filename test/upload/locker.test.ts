@@ -8,6 +8,9 @@ import { decodeRecord } from '../../src/s3/record/codec.js'
 import type { UploadRecord } from '../../src/s3/record/record.js'
 import type { ServerOptions } from '../../src/server.js'
 import type { Store } from '../../src/store/store.js'
+import { noCounts } from '../../src/upload/counters.js'
+import { HookCalls } from '../../src/upload/hook-calls.js'
+import { observeAll } from '../../src/upload/observer.js'
 import { Uploads } from '../../src/upload/uploads.js'
 import { Writers } from '../../src/upload/writers.js'
 import { MemoryLocker } from '../support/locker.js'
@@ -320,6 +323,12 @@ describe('the look at the store', () => {
       yieldTimeout: 10,
       completionTimeout: 10,
       allowTermination: true,
+      allowTerminationOfFinished: true,
+      allowedMetadata: undefined,
+      progressInterval: 1_000,
+      calls: new HookCalls({ hooks: {}, timeout: 1_000, observer: observeAll([]) }),
+      observer: observeAll([]),
+      counters: noCounts(),
       allowDownload: true,
       allowConcatenation: true,
       maxConcatParts: 10,
