@@ -82,6 +82,23 @@ test('examples/node-http.ts takes uploads into a folder and stops on SIGTERM', T
   await stop()
 })
 
+test('examples/access.ts takes uploads by signed URLs alone', TIMEOUT, async () => {
+  const { url, stop } = await start('access.ts', { UPLOADS: join(folder, 'access') })
+  const bytes = someBytes(2_000)
+  const metadata = `filetype ${Buffer.from('image/png').toString('base64')}`
+  const fields = { ...TUS, 'Upload-Length': '2000', 'Upload-Metadata': metadata }
+  assert.equal((await fetch(url, { method: 'POST', headers: fields })).status, 403)
+  const path = await (await fetch(new URL('/upload-url', url), { headers: { 'X-User': 'alice' } })).text()
+  const created = await fetch(new URL(path, url), { method: 'POST', headers: fields })
+  assert.equal(created.status, 201)
+  const location = created.headers.get('Location')!
+  const sent = await fetch(location, { method: 'PATCH', headers: { ...PATCH_TYPE, 'Upload-Offset': '0' }, body: bytes })
+  assert.equal(sent.status, 204)
+  assert.deepEqual(Buffer.from(await (await fetch(location)).arrayBuffer()), Buffer.from(bytes))
+  assert.equal((await fetch(location, { method: 'DELETE', headers: TUS })).status, 403)
+  await stop()
+})
+
 test('examples/cluster.ts takes uploads by two workers, and a newer request has the older yield', TIMEOUT, async () => {
   const { url, stop } = await start('cluster.ts', { UPLOADS: join(folder, 'cluster') })
   // A new connection for each request: so they go to both workers.

@@ -196,7 +196,13 @@ class Append {
       const { size } = await this.#file.stat()
       if (size !== this.#written) throw corrupt(`the file has ${size} bytes, not the ${this.#written} that came`)
       const record = { ...this.#upload.record, offset: this.#written }
-      await this.#options.beforeComplete?.(() => this.#upload.content(record))
+      try {
+        await this.#options.beforeComplete?.(() => this.#upload.content(record))
+      } catch (error) {
+        // It has all its bytes all the same: they need not be sent again for another try.
+        await this.#commit({ length: this.#written, state: 'completing' }, true)
+        throw error
+      }
       await this.#commit({ length: this.#written, ...this.#upload.completion(this.#options.notes) }, true)
     } else if (this.#written > offset || this.#upload.isNew) {
       await this.#commit({})

@@ -34,8 +34,8 @@ const PAUSES = [1_000, 4_000, 15_000]
 /** Milliseconds without a commit after which nobody seems to write an unfinished upload. */
 const QUIET = 10_000
 
-/** After so many tries the upload is left to its next bytes, or to the sweep. */
-const MOST_TRIES = 20
+/** Milliseconds before each further try to commit it: soon, since the request that it tells of may not have ended yet. */
+const TRIES = [20, 200, 2_000, ...Array.from({ length: 20 }, () => QUIET)]
 
 export interface OutboxOptions {
   store: Store
@@ -152,8 +152,9 @@ export class Outbox {
       if (delivered?.size === 0) this.#delivered.delete(id)
     }
     try {
-      for (let tries = 0; tries < MOST_TRIES && !(await this.#isCleared(id)); tries++) {
-        await sleep(QUIET, undefined, { signal, ref: false })
+      for (const pause of TRIES) {
+        await sleep(pause, undefined, { signal, ref: false })
+        if (await this.#isCleared(id)) return
       }
     } catch (error) {
       if (!signal.aborted) this.#warn(id, event, error)
