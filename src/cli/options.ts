@@ -69,6 +69,11 @@ const protocol = {
   'max-size': { type: 'size', min: 1, help: 'Refuse uploads that are larger. Default: what the store takes.' },
   'disable-download': { type: 'boolean', default: 'false', help: 'Refuse GET of finished uploads.' },
   'disable-termination': { type: 'boolean', default: 'false', help: 'Refuse DELETE, and do not advertise it.' },
+  'disable-termination-of-finished': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Refuse DELETE of complete uploads.',
+  },
   'disable-concatenation': {
     type: 'boolean',
     default: 'false',
@@ -96,6 +101,34 @@ const protocol = {
     default: 'auto',
     choices: ['auto', 'on', 'off'],
     help: 'Whether clients of the draft get 104, which some proxies break on (docs/rufh.md); auto: unless a proxy shows.',
+  },
+} as const satisfies Rows
+
+const access = {
+  'url-secret': {
+    type: 'list',
+    help: 'At least 32 characters: requests need a token in their URL that was signed with it (docs/access.md). Of several the first one signs. Rather set the variable.',
+  },
+  'url-expires-after': {
+    type: 'duration',
+    default: '24h',
+    min: 1,
+    help: 'How long the URL that answers a creation is good, with --url-secret.',
+  },
+  'allowed-types': {
+    type: 'list',
+    help: "Media types that may be uploaded, such as image/*, by what the client's metadata says. Default: all.",
+  },
+  'allowed-metadata': { type: 'list', help: 'Keys of metadata that are kept; others are dropped. Default: all.' },
+  'max-body-rate': {
+    type: 'size',
+    min: 1,
+    help: 'Bytes a second that one request may bring; more is held back. Default: all.',
+  },
+  'max-active-uploads': {
+    type: 'integer',
+    min: 1,
+    help: 'How many uploads one client may be sending at once to this process; more is 429. Default: any number.',
   },
 } as const satisfies Rows
 
@@ -257,6 +290,7 @@ export const COMMANDS = {
       'Limits of requests': limits,
       'TLS and HTTP/2': encryption,
       Protocol: protocol,
+      Access: access,
       Expiration: expiration,
       CORS: cors,
       S3: s3,
