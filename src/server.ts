@@ -175,6 +175,13 @@ export interface Holdfast {
    */
   sweep(options?: SweepOptions): Promise<SweepReport>
   /**
+   * Ends an upload, finished or not, and removes all that was stored of it: the application's own wish, so no hook is asked;
+   * `onTerminated` is told. Whoever writes it is asked to yield first.
+   * @param options.store the one that it is in, where there are several
+   * @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_UPLOAD_LOCKED · ERR_STORE_UNAVAILABLE
+   */
+  terminate(id: string, options?: { store?: Store }): Promise<void>
+  /**
    * Stops all bodies, stores and commits what arrived, answers 503, and closes the store and the locker.
    * @param options.timeout milliseconds; default 10,000
    */
@@ -234,6 +241,7 @@ export function createServer(options: ServerOptions): Holdfast {
       await Promise.all([stores.first.ready(), locker?.ready?.()])
     },
     sweep: (how) => stores.sweep(how),
+    terminate: (id, where = {}) => stores.of(where.store ?? store).terminate(id),
     async close({ timeout = 10_000 } = {}) {
       stopSweeping?.()
       await stores.close(timeout)

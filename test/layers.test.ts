@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   http: ['protocol', 'store', 'errors'],
   protocol: ['upload', 'store', 'errors'],
   upload: ['store', 'errors'],
+  status: ['upload', 'store', 'errors'],
   s3: ['store', 'errors'],
   disk: ['store', 'errors'],
   lockers: ['store', 'errors'],

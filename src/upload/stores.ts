@@ -37,7 +37,11 @@ export class Stores {
   async uploadsFor(request: HookRequest): Promise<Uploads> {
     if (!this.#storeFor) return this.first
     const store = await this.#chosen(this.#storeFor, request)
-    if (store === undefined) return this.first
+    return store === undefined ? this.first : this.of(store)
+  }
+
+  /** @throws UploadError if there are too many */
+  of(store: Store): Uploads {
     const known = this.#all.get(store)
     if (known) return known
     if (this.#all.size >= MOST) {

@@ -111,6 +111,17 @@ export class Uploads {
     }
   }
 
+  /** As the application wishes: nobody is asked. @throws UploadError */
+  async terminate(id: string): Promise<void> {
+    const { store, yieldTimeout } = this.#options
+    await this.ready()
+    await this.#shop.writers.exclusively(id, yieldTimeout, async ({ lease }) => {
+      const handle = await store.open(id, { lease })
+      if (!handle.terminate) throw new UploadError('ERR_NOT_IMPLEMENTED')
+      await terminate(this.#shop, handle, undefined)
+    })
+  }
+
   /** @throws UploadError if the store cannot list its uploads, or not now */
   async sweep(options?: SweepOptions): Promise<SweepReport> {
     await this.ready()
