@@ -18,8 +18,8 @@ try {
   mkdirSync(join(root, 'dist/ui'), { recursive: true })
   await build({
     absWorkingDir: root,
-    entryPoints: ['src/ui/app.ts'],
-    outfile: 'dist/ui/app.js',
+    entryPoints: { app: 'src/ui/app.ts', 'status/status': 'src/ui/status/app.ts' },
+    outdir: 'dist/ui',
     bundle: true,
     minify: true,
     platform: 'browser',
@@ -28,7 +28,7 @@ try {
     legalComments: 'none',
     logLevel: 'warning',
   })
-  for (const name of ['index.html', 'style.css', 'icon.svg'])
+  for (const name of ['index.html', 'style.css', 'icon.svg', 'status/index.html', 'status/status.css'])
     copyFileSync(join(root, 'src/ui', name), join(root, 'dist/ui', name))
   chmodSync(join(root, 'dist/cli/main.js'), 0o755)
 } catch (error) {

@@ -233,6 +233,29 @@ for (const kind of KINDS) {
     assert.equal((await head(url)).status, 404)
   })
 
+  on('the application terminates an upload without being asked, also one that is being written', async (ground) => {
+    const told: string[] = []
+    const node = await ground.node({
+      disableTermination: true,
+      hooks: {
+        onTerminate: () => refusing(403, 'No.'),
+        onTerminated: ({ upload, request }) => void told.push(`${upload.id} ${request}`),
+      },
+    })
+    const url = (await post(node, { 'Upload-Length': '9000' })).headers.get('Location')!
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(someBytes(5_000)) })
+    const headers = { ...PATCH_TYPE, 'Upload-Offset': '0' }
+    const sending = fetch(url, { method: 'PATCH', headers, body, duplex: 'half' } as RequestInit)
+    for (let tries = 0; tries < 100 && node.holdfast.active === 0; tries++) await sleep(10)
+    await node.holdfast.terminate(idOf(url))
+    assert.ok((await sending.catch(() => ({ status: 409 }))).status >= 400)
+    await until(() => told.length === 1, 'it is told')
+    assert.deepEqual(told, [`${idOf(url)} undefined`])
+    for (let tries = 0; tries < 100 && (await ground.stored(idOf(url))).length > 0; tries++) await sleep(20)
+    assert.deepEqual(await ground.stored(idOf(url)), [])
+    await assert.rejects(node.holdfast.terminate('none'), { code: 'ERR_UPLOAD_NOT_FOUND' })
+  })
+
   on('disableTerminationOfFinished refuses DELETE of what is complete, and of nothing else', async (ground) => {
     const node = await ground.node({ disableTerminationOfFinished: true })
     const [one, other] = await Promise.all(
