@@ -1,11 +1,14 @@
 // One Holdfast in a process of its own, from dist/, as its parent's one message describes it. Tells its port.
+import { mkdir, writeFile } from 'node:fs/promises'
 import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
 import { nodeHandler } from '../../dist/http/node.js'
 import { createServer } from '../../dist/index.js'
 import { S3Store } from '../../dist/s3/index.js'
 
-process.once('message', async ({ client, options, expiresAfter }) => {
+process.once('message', async ({ client, options, expiresAfter, hooks: kind }) => {
   const service = new S3Client({
     ...client,
     forcePathStyle: true,
@@ -24,6 +27,7 @@ process.once('message', async ({ client, options, expiresAfter }) => {
     completionTimeout: 3_000,
     expiresAfter,
     sweepInterval: 0,
+    ...(kind === undefined ? {} : { hooks: hooksOf(kind) }),
   })
   const handle = nodeHandler(holdfast)
   // As test-faults/support/sweeping.ts has it.
@@ -40,3 +44,18 @@ process.once('message', async ({ client, options, expiresAfter }) => {
   listener.once('listening', () => process.send(listener.address().port))
 })
 process.once('disconnect', () => process.exit())
+
+// As test-faults/support/hooks.ts has it.
+function hooksOf(kind) {
+  const folder = join(tmpdir(), 'holdfast-faults-told')
+  return {
+    onFinish() {
+      if (kind === 'accepts') return { headers: { 'X-Accepted': 'yes' } }
+      throw Object.assign(new Error('It is refused.'), { status: 410 })
+    },
+    async onFinished({ deliveryId }) {
+      await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, deliveryId.replace(':', '-')), '')
+    },
+  }
+}

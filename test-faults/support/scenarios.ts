@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { ProxiedCall, ProxyFault } from '../../test/support/fault-proxy.js'
 import { Client } from './client.js'
+import { mustBeTold } from './hooks.js'
 import type { Run } from './run.js'
 import type { Settings } from './servers.js'
 import { sweepAll } from './sweeping.js'
@@ -398,6 +399,32 @@ export const SCENARIOS: readonly Scenario[] = [
       )
       await sweepAll(run, 'B', LATER)
       return 'finished'
+    },
+  },
+  ...(['small', 'large'] as const).map(
+    (which): Scenario => ({
+      name: `hooks: a ${which} file that is accepted, and told as finished`,
+      several: true,
+      isTimed: true,
+      settings: { hooks: 'accepts', prefix: 'hooked-' },
+      size: (part) => (which === 'small' ? 1_000 : 2 * part + 77),
+      async play(run, client, file) {
+        await client.create('A', lengthOf(file))
+        await client.send('A', file.length)
+        await run.restart('A')
+        await mustBeTold(run, client)
+        return 'finished'
+      },
+    }),
+  ),
+  {
+    name: 'hooks: a file that is refused',
+    settings: { hooks: 'refuses' },
+    size: (part) => 2 * part + 77,
+    async play(_, client, file) {
+      await client.create('A', lengthOf(file))
+      await client.sendInVain('A')
+      return 'refused'
     },
   },
   takenOver(

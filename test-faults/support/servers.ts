@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { nodeHandler } from '../../src/http/node.js'
 import { S3Store, type S3StoreOptions } from '../../src/s3/index.js'
 import { createServer } from '../../src/server.js'
+import { type HookKind, hooksOf } from './hooks.js'
 import { sweepable } from './sweeping.js'
 import { clientOf, type Target } from './target.js'
 
@@ -29,6 +30,8 @@ export interface Settings {
   timeout: number
   /** Milliseconds after which unfinished uploads expire. Default: never. */
   expiresAfter?: number
+  /** What the application says of finished uploads. Default: nothing. */
+  hooks?: HookKind
   /** Before the keys of all objects: a sweep sees what begins so, and not the uploads of other runs. */
   prefix?: string
 }
@@ -64,7 +67,8 @@ export const startHere: StartServer = async (target, endpoint, settings) => {
   const now = (): number => Date.now() + ahead
   const { expiresAfter } = settings
   const expiry = expiresAfter === undefined ? {} : { expiresAfter, sweepInterval: 0 }
-  const holdfast = createServer({ store, now, yieldTimeout: 3_000, completionTimeout: 3_000, ...expiry })
+  const times = { yieldTimeout: 3_000, completionTimeout: 3_000 }
+  const holdfast = createServer({ store, now, ...times, ...expiry, ...hooksOf(settings.hooks) })
   const turnClock = (by: number): void => {
     ahead = by
   }
@@ -110,9 +114,9 @@ export function startProcesses(
         child.once('exit', (code) => reject(new Error(`the server ended with ${code} instead of serving`)))
       })
       const { region, credentials } = target
-      const { expiresAfter } = settings
+      const { expiresAfter, hooks } = settings
       const client = { endpoint, region, credentials }
-      child.send({ client, options: optionsOf(target, settings), expiresAfter })
+      child.send({ client, options: optionsOf(target, settings), expiresAfter, hooks })
       const kill = (): void => void child.kill('SIGKILL')
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
       const url = `http://127.0.0.1:${await ready}/files/`
