@@ -5,12 +5,17 @@
 import { originOf, pathOf } from './listen.js'
 import type { Options } from './read-options.js'
 
-type Announced = Pick<Options<'serve'>, 'host' | 'basePath' | 'tlsCert' | 'ui'>
+type Announced = Pick<Options<'serve'>, 'host' | 'basePath' | 'tlsCert' | 'ui' | 'unixSock' | 'showStartupLogs'>
 
-export function announce({ host, basePath, tlsCert, ui }: Announced, port: number): void {
-  const origin = originOf(host, port, tlsCert === undefined ? 'http' : 'https')
+/** @param port undefined for a Unix socket */
+export function announce(options: Announced, port: number | undefined): void {
+  const { host, basePath, tlsCert, ui, unixSock, showStartupLogs } = options
+  if (!showStartupLogs) return
+  const scheme = tlsCert === undefined ? 'http' : 'https'
+  // A socket as nginx writes it in proxy_pass.
+  const origin = port === undefined ? `${scheme}://unix:${unixSock}:` : originOf(host, port, scheme)
   console.log(`You can now upload files to: ${urlOf(basePath, origin)}`)
-  if (ui) console.log(`Or open ${origin}/ and drop a file`)
+  if (ui && port !== undefined) console.log(`Or open ${origin}/ and drop a file`)
 }
 
 /** The URL under which uploads live, as clients of this machine see it. */

@@ -6,6 +6,7 @@
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Server as AnyServer } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 import type { Serve } from '../http/exchange.js'
 import { nodeHandler } from '../http/node.js'
 import type { Holdfast } from '../server.js'
@@ -25,12 +26,14 @@ export interface Routes {
   /** Path or absolute URL. */
   readonly basePath: string
   readonly page?: Page | undefined
+  /** Whoever asks for / is told what this is, unless there is a page. */
+  readonly greets?: boolean | undefined
 }
 
 /** How clients are served beyond HTTP/1.1 without TLS. */
 export interface Transport {
   /** Certificate (with its chain) and key, as PEM: then HTTP/1.1 and HTTP/2 over TLS. */
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  readonly tls?: SecureContextOptions | undefined
   /** HTTP/2 without TLS, beside HTTP/1.1. */
   readonly h2c?: boolean | undefined
 }
@@ -75,18 +78,21 @@ export function createHttpServer(
   return { server, http2 }
 }
 
-function router({ holdfast, basePath, page }: Routes, maxHeaderCount: number): Handler {
+function router({ holdfast, basePath, page, greets }: Routes, maxHeaderCount: number): Handler {
   const base = pathOf(basePath)
   const uploads = nodeHandler(holdfast)
   const health = nodeHandler({ serve: telling(200, 'ok\n') })
   const tooMany = nodeHandler({ serve: telling(431, `A request may have at most ${maxHeaderCount} header fields.\n`) })
   const nothing = nodeHandler({ serve: telling(404, `There is nothing here. Uploads live under ${base}/\n`) })
+  const greeting = `This is Holdfast, a server for resumable uploads. They live under ${base}/\n`
+  const greet = greets && base !== '' ? nodeHandler({ serve: telling(200, greeting) }) : nothing
   return (request, response) => {
     if (request.rawHeaders.length > 2 * maxHeaderCount) return tooMany(request, response)
     const path = (request.url ?? '').split('?', 1)[0]!
     if (path === '/healthz') return health(request, response)
     if (page?.(request, response)) return
     if (path === base || path.startsWith(`${base}/`)) return uploads(request, response)
+    if (path === '/' && (request.method === 'GET' || request.method === 'HEAD')) return greet(request, response)
     nothing(request, response)
   }
 }
@@ -105,7 +111,7 @@ export const isPortTaken = (error: unknown): boolean => (error as NodeJS.ErrnoEx
  * Connections that may wait to be accepted; the system may allow fewer. With node's 511, of two thousand clients that come back at
  * once after a restart, some are reset.
  */
-const BACKLOG = 4_096
+export const BACKLOG = 4_096
 
 /** @returns the port. @throws what node:net does */
 export function bind(server: AnyServer, host: string, port: number): Promise<number> {

@@ -5,10 +5,12 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { PlainError, UsageError } from './failure.js'
 import { COMMANDS, type CommandName, type Row, type Rows } from './options.js'
 import { camelCase, type Flags, readOptions } from './read-options.js'
+import { readSecretFiles } from './secret-files.js'
+import { refuseTusdFlags } from './tusd.js'
 
 // The SDK's advice about Node's future is for who builds on it, not for who runs this command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
@@ -16,6 +18,9 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly string[]) => Promise<void> } = {
   async serve(flags) {
     await (await import('./serve.js')).serve(readOptions('serve', flags, process.env))
+  },
+  async config(flags, [action]) {
+    await (await import('./config.js')).config(action, flags, process.env)
   },
   async dev(flags) {
     await (await import('./dev.js')).dev(readOptions('dev', flags, process.env))
@@ -41,7 +46,10 @@ function program(): Command {
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', '\nEach option has an environment variable too: --s3-bucket is HOLDFAST_S3_BUCKET.')
+    .addHelpText(
+      'after',
+      '\nEach option has an environment variable too: --s3-bucket is HOLDFAST_S3_BUCKET; and HOLDFAST_S3_BUCKET_FILE names a file with its value.',
+    )
   for (const name of Object.keys(COMMANDS) as CommandName[]) addCommand(root, name)
   return root
 }
@@ -49,12 +57,14 @@ function program(): Command {
 function addCommand(root: Command, name: CommandName): void {
   const { summary, groups } = COMMANDS[name]
   const command = root.command(name).description(summary).exitOverride().allowExcessArguments(false)
+  if (name === 'config')
+    command.addArgument(new Argument('<action>', 'What to do.').choices(['check', 'print', 'schema']))
   if (name === 'upload') command.argument('<file...>', 'The files to upload.')
   for (const [group, rows] of Object.entries(groups) as [string, Rows][]) {
     for (const [flag, row] of Object.entries(rows)) command.addOption(optionOf(flag, row).helpGroup(`${group}:`))
   }
   command.action(async (first: unknown) => {
-    const files = Array.isArray(first) ? (first as string[]) : []
+    const files = Array.isArray(first) ? (first as string[]) : typeof first === 'string' ? [first] : []
     await RUN[name](flagsOf(command.opts(), groups), files)
   })
 }
@@ -64,6 +74,8 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   count: 'number|auto',
   lines: 'line',
   string: 'text',
+  permissions: 'octal',
+  origins: 'list',
 }
 
 /** Values stay texts here, so that a flag and a variable are read by the same code. */
@@ -90,12 +102,14 @@ function flagsOf(collected: Record<string, unknown>, groups: Readonly<Record<str
 
 async function main(): Promise<void> {
   try {
+    refuseTusdFlags(process.argv.slice(2))
+    readSecretFiles(process.env)
     await program().parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2
     } else if (error instanceof UsageError) {
-      console.error(`holdfast: ${error.message}`)
+      for (const line of error.message.split('\n')) console.error(`holdfast: ${line}`)
       process.exitCode = 2
     } else {
       console.error(error instanceof PlainError ? `holdfast: ${error.message}` : error)

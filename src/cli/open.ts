@@ -2,6 +2,7 @@
  * The store and the locker from the options of the command.
  * @module
  */
+import type { DiskStoreOptions } from '../disk/index.js'
 import { UploadError } from '../errors.js'
 import type { Logger } from '../server.js'
 import type { Locker } from '../store/locker.js'
@@ -27,8 +28,16 @@ type Any = Options<'serve'> | Options<'sweep'>
 
 async function openFolder(options: Any): Promise<{ store: Store }> {
   const { DiskStore } = await import('../disk/index.js')
-  return { store: new DiskStore({ directory: options.uploadDir, fsync: options.diskFsync }) }
+  return { store: new DiskStore(diskOptions(options)) }
 }
+
+const diskOptions = (options: Any): DiskStoreOptions => ({
+  directory: options.uploadDir,
+  fsync: options.diskFsync,
+  lockTimeout: options.diskLockTimeout,
+  dirPerms: options.dirPerms,
+  filePerms: options.filePerms,
+})
 
 async function openBucket(options: Any, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
   const { openS3 } = await import('./s3.js')

@@ -15,13 +15,33 @@ export interface Row extends Bounds {
   readonly help: string
   /** The name of the library option that it sets, if that differs from the flag. */
   readonly sets?: string
+  /** Whoever reads what the command prints must not learn it. */
+  readonly secret?: true
 }
 
 export type Rows = Readonly<Record<string, Row>>
 
+const configuration = {
+  config: {
+    type: 'string',
+    help: 'A file with options, as YAML or JSON (docs/configuration.md). Flags and variables win over it. Default: none.',
+  },
+} as const satisfies Rows
+
 const listening = {
   host: { type: 'string', default: '127.0.0.1', help: 'The address to listen on; 0.0.0.0 for all.' },
   port: { type: 'integer', default: '1080', max: 65_535, help: 'The port to listen on; 0 takes any that is free.' },
+} as const satisfies Rows
+
+const socket = {
+  'unix-sock': {
+    type: 'string',
+    help: 'Listen on this Unix socket, not on a port. One that a crash left there is removed first. Default: none.',
+  },
+  'unix-sock-perms': {
+    type: 'permissions',
+    help: 'Permissions of that socket in octal, such as 660; who may write it may connect. Default: what the umask leaves.',
+  },
 } as const satisfies Rows
 
 const processes = {
@@ -55,6 +75,12 @@ const encryption = {
     help: 'A file with the certificate and its chain, as PEM: HTTP/1.1 and HTTP/2 over TLS (docs/http2.md). Read again at SIGHUP.',
   },
   'tls-key': { type: 'string', help: 'The file with its private key, as PEM.' },
+  'tls-mode': {
+    type: 'string',
+    default: 'tls12',
+    choices: ['tls12', 'tls13', 'tls12-strong'],
+    help: 'TLS 1.2 and 1.3 with authenticated encryption alone; or 1.3 alone; or 1.2 alone, with AES-256-GCM.',
+  },
   h2c: {
     type: 'boolean',
     default: 'false',
@@ -64,9 +90,19 @@ const encryption = {
 
 const protocol = {
   'base-path': { type: 'string', default: '/files', help: 'Path (or absolute URL) under which uploads live.' },
-  'behind-proxy': { type: 'boolean', default: 'false', help: 'Believe X-Forwarded-* and Forwarded.' },
+  'behind-proxy': {
+    type: 'boolean',
+    default: 'false',
+    sets: 'trustProxy',
+    help: 'Believe X-Forwarded-* and Forwarded.',
+  },
   'relative-location': { type: 'boolean', default: 'false', help: 'Send Location without scheme and host.' },
   'max-size': { type: 'size', min: 1, help: 'Refuse uploads that are larger. Default: what the store takes.' },
+  'max-metadata-size': {
+    type: 'size',
+    default: '8KiB',
+    help: 'Bytes of Upload-Metadata; more is refused. The whole head is bounded by --max-header-size.',
+  },
   'disable-download': { type: 'boolean', default: 'false', help: 'Refuse GET of finished uploads.' },
   'disable-termination': { type: 'boolean', default: 'false', help: 'Refuse DELETE, and do not advertise it.' },
   'disable-termination-of-finished': {
@@ -179,7 +215,11 @@ const sweeping = {
 
 const cors = {
   'disable-cors': { type: 'boolean', default: 'false', help: 'Send no CORS headers.' },
-  'cors-allow-origin': { type: 'list', default: '*', help: 'Origins that may call; * for every one.' },
+  'cors-allow-origin': {
+    type: 'origins',
+    default: '*',
+    help: 'Origins that may call, such as https://*.app.example; * for every one; /…/ for a regular expression of the whole origin.',
+  },
   'cors-allow-credentials': { type: 'boolean', default: 'false', help: 'Let browsers send cookies along.' },
   'cors-allow-methods': { type: 'list', help: 'Methods to allow, besides those of the protocol.' },
   'cors-allow-headers': { type: 'list', help: 'Request headers to allow, besides those of the protocol.' },
@@ -210,12 +250,31 @@ const disk = {
     sets: 'fsync',
     help: 'When bytes are forced to the disk: before they are acknowledged, when the upload is finished, or never.',
   },
+  'disk-lock-timeout': {
+    type: 'duration',
+    default: '5s',
+    sets: 'lockTimeout',
+    help: 'How long a request waits for another process that writes the same upload.',
+  },
+  'dir-perms': {
+    type: 'permissions',
+    default: '777',
+    sets: 'dirPerms',
+    help: 'Permissions of folders that are made, in octal, less what the umask takes away.',
+  },
+  'file-perms': {
+    type: 'permissions',
+    default: '666',
+    sets: 'filePerms',
+    help: 'Permissions of files that are made, in octal, less what the umask takes away.',
+  },
 } as const satisfies Rows
 
 const locking = {
   'locker-redis': {
     type: 'string',
     sets: 'locker',
+    secret: true,
     help: 'URL of a Redis or Valkey that keeps the writers of an upload apart (docs/locking.md). It may hold a password, so rather set the variable.',
   },
   'locker-prefix': { type: 'string', default: 'holdfast:', help: 'Before the keys there; the same on all nodes.' },
@@ -234,6 +293,12 @@ const locking = {
 } as const satisfies Rows
 
 const timeouts = {
+  'header-timeout': { type: 'duration', default: '60s', help: 'How long the head of a request may take to arrive.' },
+  'keep-alive-timeout': {
+    type: 'duration',
+    default: '75s',
+    help: 'How long a connection is kept without a request; longer than a proxy keeps it, or some of its requests fail.',
+  },
   'yield-timeout': { type: 'duration', default: '5s', help: 'How long a request may take to give way to a newer one.' },
   'idle-timeout': { type: 'duration', default: '60s', help: 'A body without a byte for so long counts as ended.' },
   'min-body-rate': {
@@ -241,16 +306,26 @@ const timeouts = {
     default: '64B',
     help: 'Bytes a second that a body must bring, on the average of --idle-timeout; a slower one counts as ended. 0: none.',
   },
+  'completion-timeout': {
+    type: 'duration',
+    default: '10s',
+    help: 'How long HEAD waits while the store completes an upload, before it answers 503.',
+  },
   'shutdown-timeout': { type: 'duration', default: '10s', help: 'How long requests may take to end at SIGTERM.' },
 } as const satisfies Rows
 
 const page = {
   ui: { type: 'boolean', default: 'false', help: 'Serve a page at / that uploads files.' },
+  'show-greeting': { type: 'boolean', default: 'false', help: 'Greet whoever asks for / with a line of text.' },
 } as const satisfies Rows
 
 const log = {
   verbose: { type: 'boolean', default: 'false', help: 'Log each request.' },
   'log-format': { type: 'string', default: 'text', choices: ['text', 'json'], help: 'How the log on stderr looks.' },
+} as const satisfies Rows
+
+const start = {
+  'show-startup-logs': { type: 'boolean', default: 'true', help: 'Say on stdout where to upload, once it serves.' },
 } as const satisfies Rows
 
 const development = {
@@ -280,12 +355,17 @@ const upload = {
   },
 } as const satisfies Rows
 
-/** The commands, and their options by group. */
-export const COMMANDS = {
+const printing = {
+  json: { type: 'boolean', default: 'false', help: 'Print as JSON.' },
+} as const satisfies Rows
+
+const LISTED = {
   serve: {
     summary: 'Serve uploads into a bucket, or into a folder.',
     groups: {
+      Configuration: configuration,
       Listening: listening,
+      'Unix socket': socket,
       Processes: processes,
       'Limits of requests': limits,
       'TLS and HTTP/2': encryption,
@@ -300,6 +380,7 @@ export const COMMANDS = {
       Timeouts: timeouts,
       Page: page,
       Log: log,
+      Start: start,
     },
   },
   dev: {
@@ -308,13 +389,30 @@ export const COMMANDS = {
   },
   doctor: {
     summary: 'Try all that the server does to a bucket, and say whether it can serve.',
-    groups: { Examination: examination, S3: s3 },
+    groups: { Configuration: configuration, Examination: examination, S3: s3 },
   },
   sweep: {
     summary: 'Remove what has expired, and finish what a crash left unfinished: once, for cron.',
-    groups: { Sweeping: sweeping, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Sweeping: sweeping,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
+} as const
+
+/** The commands, and their options by group. */
+export const COMMANDS = {
+  ...LISTED,
+  config: {
+    summary: 'Check or print how `holdfast serve` would be configured with the same options.',
+    groups: { Printing: printing, ...LISTED.serve.groups },
+  },
 } as const
 
 export type CommandName = keyof typeof COMMANDS

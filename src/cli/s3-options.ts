@@ -98,5 +98,18 @@ export const s3 = {
     sets: 'completeTimeout',
     help: 'How long S3 has for one CompleteMultipartUpload, which may take it minutes.',
   },
+  's3-max-attempts': {
+    type: 'integer',
+    default: String(DEFAULTS.maxAttempts),
+    min: 1,
+    sets: 'maxAttempts',
+    help: 'Tries of one request to S3, the first included.',
+  },
+  's3-commit-interval': {
+    type: 'duration',
+    default: showDuration(DEFAULTS.commitInterval),
+    sets: 'commitInterval',
+    help: 'How often a long request commits what it has stored; a crash costs its client what came since.',
+  },
   's3-transfer-acceleration': { type: 'boolean', default: 'false', help: "Use AWS's accelerated endpoint." },
 } as const satisfies Rows

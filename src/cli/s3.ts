@@ -77,6 +77,8 @@ export function openS3(
     disableContentHashes: options.s3DisableContentHashes,
     requestTimeout: options.s3RequestTimeout,
     completeTimeout: options.s3CompleteTimeout,
+    maxAttempts: options.s3MaxAttempts,
+    commitInterval: options.s3CommitInterval,
     bufferMemory: options.bufferMemory,
     temporaryDirectory: options.temporaryDirectory,
   })

@@ -2,6 +2,7 @@
  * `holdfast serve`: uploads into a bucket, or into a folder.
  * @module
  */
+import type { Server } from 'node:http'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asUploadError } from '../errors.js'
@@ -18,15 +19,14 @@ import { createPage } from './page.js'
 import type { Options } from './read-options.js'
 import { stopOnSignals } from './stop.js'
 import { tlsOf } from './tls.js'
+import { listenAtSocket, removeStale } from './unix-socket.js'
 import { type Link, linkToPrimary } from './workers/link.js'
 import { shareOf, workersOf } from './workers/plan.js'
 
 type ServeOptions = Options<'serve'>
 
 export async function serve(options: ServeOptions): Promise<void> {
-  if (options.ui && pathOf(options.basePath) === '') {
-    throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
-  }
+  mustFit(options)
   const primary = linkToPrimary(process.env)
   const workers = workersOf(options, availableParallelism())
   if (workers > 1 && !primary) {
@@ -39,6 +39,27 @@ export async function serve(options: ServeOptions): Promise<void> {
   })
 }
 
+/** @throws UsageError */
+function mustFit(options: ServeOptions): void {
+  if (options.ui && pathOf(options.basePath) === '') {
+    throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
+  }
+}
+
+/**
+ * All that can be said of options without serving.
+ * @throws UsageError · PlainError
+ */
+export async function tryOptions(options: ServeOptions): Promise<void> {
+  mustFit(options)
+  workersOf(options, availableParallelism())
+  tlsOf(options)?.read()
+  const log = createLog({ verbose: false, format: options.logFormat })
+  const { holdfast, close } = await openHoldfast({ ...options, sweepInterval: 0 }, log, undefined)
+  await holdfast.close()
+  await close?.()
+}
+
 /** @param primary that of this worker, if it is one */
 async function serveHere(all: ServeOptions, workers: number, primary: Link | undefined): Promise<void> {
   const options = primary ? shareOf(all, workers, primary.place) : all
@@ -48,17 +69,32 @@ async function serveHere(all: ServeOptions, workers: number, primary: Link | und
   const tls = tlsOf(options)
   const pair = tls?.read()
   const { holdfast, close } = await openHoldfast(options, log, primary)
+  await lookAtStart(holdfast, log)
+  const { headerTimeout: headersTimeout, keepAliveTimeout } = options
   const { server, http2 } = createHttpServer(
-    { holdfast, basePath, page },
-    { maxHeaderSize, maxHeaderCount, tls: pair, h2c },
+    { holdfast, basePath, page, greets: options.showGreeting },
+    { maxHeaderSize, maxHeaderCount, headersTimeout, keepAliveTimeout, tls: pair, h2c },
   )
-  const port = await listen(server, options.host, options.port)
+  const port = await listenWhere(server, options, primary)
   const stoppable = { server, http2, holdfast, log, timeout: options.shutdownTimeout, after: close }
   const readCertificate = tls && (() => tls.readAgain(server, log))
   if (primary) return primary.serves(stoppable, readCertificate)
   stopOnSignals(stoppable)
   if (readCertificate) process.on('SIGHUP', readCertificate)
   announce(options, port)
+}
+
+/** @returns the port; undefined for a Unix socket */
+async function listenWhere(
+  server: Server,
+  { unixSock: path, unixSockPerms: perms, host, port }: ServeOptions,
+  primary: Link | undefined,
+): Promise<number | undefined> {
+  if (path === undefined) return listen(server, host, port)
+  // The primary has made way before there were workers.
+  if (!primary) await removeStale(path)
+  await listenAtSocket(server, { path, perms })
+  return undefined
 }
 
 async function openHoldfast(
@@ -73,7 +109,6 @@ async function openHoldfast(
     // One sweep does for all: whoever takes the first place sweeps.
     const sweepInterval = primary && primary.place > 1 ? 0 : options.sweepInterval
     const holdfast = createHoldfast({ ...options, sweepInterval }, store, locker, log)
-    await lookAtStart(holdfast, log)
     return { holdfast, ...(close ? { close } : {}) }
   } catch (error) {
     throw asUsage(error, 'serve')
@@ -85,13 +120,13 @@ const LOOK = 10_000
 
 /**
  * What can never serve is told now. What cannot be reached yet is looked at again by the first request.
- * @throws UploadError ERR_INVALID_OPTIONS
+ * @throws UsageError
  */
 async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
   const late = new AbortController()
   const look = holdfast.ready().catch((thrown: unknown) => {
     const { code, message, cause } = asUploadError(thrown)
-    if (code === 'ERR_INVALID_OPTIONS') throw thrown
+    if (code === 'ERR_INVALID_OPTIONS') throw asUsage(thrown, 'serve')
     log.warn({ code, message, cause: String(cause) }, 'not everything can be reached yet')
   })
   const enough = sleep(LOOK, undefined, { signal: late.signal }).catch(() => undefined)
@@ -106,6 +141,7 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     logger,
     basePath: options.basePath,
     maxSize: options.maxSize,
+    maxMetadataSize: options.maxMetadataSize,
     trustProxy: options.behindProxy,
     relativeLocation: options.relativeLocation,
     disableDownload: options.disableDownload,
@@ -125,6 +161,7 @@ function createHoldfast(options: ServeOptions, store: Store, locker: Locker | un
     keepExpired: options.keepExpired,
     abandonedAfter: options.abandonedAfter,
     yieldTimeout: options.yieldTimeout,
+    completionTimeout: options.completionTimeout,
     idleTimeout: options.idleTimeout,
     minBodyRate: options.minBodyRate,
     cors: !options.disableCors && {

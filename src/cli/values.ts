@@ -1,7 +1,8 @@
 /**
- * The values that options may have, and how they are read from the text of a flag or an environment variable. Pure.
+ * The values that options may have, and how they are read from the text of a flag, an environment variable or a file. Pure.
  * @module
  */
+import { readOrigin } from './origins.js'
 
 /** How an option's text is read. */
 export interface ValueTypes {
@@ -11,11 +12,15 @@ export interface ValueTypes {
   count: number | 'auto'
   /** Bytes: '8MiB', '10GB', '1048576'. */
   size: number
-  /** Read from '500ms', '10s', '2m', '1h'; kept in milliseconds. */
+  /** Read from '500ms', '10s', '1h30m', '7d'; kept in milliseconds. */
   duration: number
   boolean: boolean
+  /** Of a file or folder, as chmod takes them: '664'. */
+  permissions: number
   /** Comma-separated, and may be given several times. */
   list: readonly string[]
+  /** As `list`, each a web origin or a pattern of some. */
+  origins: readonly (string | RegExp)[]
   /** May be given several times, each value whole; in the environment one per line. */
   lines: readonly string[]
 }
@@ -45,9 +50,12 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   TIB: 2 ** 40,
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-const READERS: { readonly [Type in ValueType]: (text: string) => ValueTypes[Type] } = {
+type Several = 'list' | 'origins' | 'lines'
+type Single = Exclude<ValueType, Several>
+
+const READERS: { readonly [Type in Single]: (text: string) => ValueTypes[Type] } = {
   string: (text) => text,
   integer(text) {
     if (!/^-?\d+$/.test(text)) throw new BadValue('is not an integer.')
@@ -64,9 +72,10 @@ const READERS: { readonly [Type in ValueType]: (text: string) => ValueTypes[Type
     return bytes
   },
   duration(text) {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
-    const time = Number(match?.[1]) * (DURATION_UNITS[match?.[2] ?? ''] ?? Number.NaN)
-    if (!Number.isSafeInteger(time)) throw new BadValue('is not a duration such as 500ms, 10s or 2m.')
+    const isOne = /^(0|(\d+(\.\d+)?(ms|s|m|h|d))+)$/.test(text)
+    const pieces = isOne ? [...text.matchAll(/([\d.]+)([a-z]+)/g)] : []
+    const time = pieces.reduce((sum, [, count, unit]) => sum + Number(count) * DURATION_UNITS[unit!]!, 0)
+    if (!isOne || !Number.isSafeInteger(time)) throw new BadValue('is not a duration such as 500ms, 10s, 1h30m or 7d.')
     return time
   },
   boolean(text) {
@@ -74,15 +83,55 @@ const READERS: { readonly [Type in ValueType]: (text: string) => ValueTypes[Type
     if (['false', '0'].includes(text.toLowerCase())) return false
     throw new BadValue('is neither true nor false.')
   },
-  list: (text) => text.split(',').flatMap((item) => item.trim() || []),
-  lines: (text) => text.split('\n').flatMap((line) => line.trim() || []),
+  permissions(text) {
+    const digits = /^0?o?([0-7]{3})$/.exec(text)?.[1]
+    if (digits === undefined) throw new BadValue('is not permissions in octal, such as 664.')
+    return Number.parseInt(digits, 8)
+  },
 }
+
+/** What holds several values: how a text is divided into them, and each is read. */
+const SEVERAL: { readonly [Type in Several]: { separator: string; read: (item: string) => ValueTypes[Type][number] } } =
+  {
+    list: { separator: ',', read: (item) => item },
+    origins: { separator: ',', read: asBadValue(readOrigin) },
+    lines: { separator: '\n', read: (item) => item },
+  }
+
+function asBadValue<Value>(read: (item: string) => Value | undefined): (item: string) => Value {
+  return (item) => {
+    const value = read(item)
+    if (value === undefined) {
+      throw new BadValue(
+        'is no origin such as https://app.example or https://*.app.example, nor a regular expression between slashes.',
+      )
+    }
+    return value
+  }
+}
+
+export const isSeveral = (type: ValueType): type is Several => Object.hasOwn(SEVERAL, type)
 
 /**
  * Reads a text as a value of the type, within the bounds.
  * @throws BadValue
  */
 export function readValue<Type extends ValueType>(type: Type, text: string, bounds: Bounds = {}): ValueTypes[Type] {
+  return (
+    isSeveral(type) ? readItems(type, text.split(SEVERAL[type].separator)) : readSingle(type, text, bounds)
+  ) as never
+}
+
+/**
+ * Items that are divided already.
+ * @throws BadValue
+ */
+export function readItems<Type extends Several>(type: Type, items: readonly string[]): ValueTypes[Type] {
+  const { read } = SEVERAL[type]
+  return items.flatMap((item) => (item.trim() === '' ? [] : [read(item.trim())])) as never
+}
+
+function readSingle(type: Single, text: string, bounds: Bounds): ValueTypes[Single] {
   const value = READERS[type](text.trim())
   if (bounds.choices && !bounds.choices.includes(String(value))) {
     throw new BadValue(`is not one of ${bounds.choices.join(', ')}.`)
@@ -105,8 +154,17 @@ export function showSize(bytes: number): string {
   return `${value}${units[0]}`
 }
 
-/** Milliseconds as an option would have them: 10s, 500ms. */
+/** Milliseconds as an option would have them, in the largest unit that shows them as a whole number: 10s, 500ms, 7d. */
 export function showDuration(ms: number): string {
-  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`
-  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`
+  const units = Object.entries(DURATION_UNITS).reverse()
+  const [unit, size] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ['ms', 1]
+  return `${ms / size}${unit}`
+}
+
+/** A value as an option would have it. */
+export function showValue(type: ValueType, value: unknown): string {
+  if (type === 'size') return showSize(value as number)
+  if (type === 'duration') return showDuration(value as number)
+  if (type === 'permissions') return (value as number).toString(8).padStart(3, '0')
+  return Array.isArray(value) ? value.map(String).join(type === 'lines' ? '\n' : ', ') : String(value)
 }

@@ -34,7 +34,7 @@ export async function append(upload: DiskUpload, lock: Lock, body: Body, options
 }
 
 async function appendTo(upload: DiskUpload, lock: Lock, body: Body, options: AppendOptions): Promise<void> {
-  const file = await openHeld(upload.paths, lock)
+  const file = await openHeld(upload.paths, lock, upload.context.filePerms)
   try {
     await truncateTo(file, upload.record.offset)
     if (upload.isForeign) await adopt(upload, lock, file)
@@ -58,8 +58,8 @@ async function appendTo(upload: DiskUpload, lock: Lock, body: Body, options: App
  * Opens the data file for writing. Opened first, looked at the lock then: whoever takes the lock over later puts another
  * file in the place of this one (see `renew`), so what is done through this handle cannot harm its bytes.
  */
-export async function openHeld(paths: Paths, lock: Lock): Promise<FileHandle> {
-  const file = await openData(paths.data)
+export async function openHeld(paths: Paths, lock: Lock, perms: number): Promise<FileHandle> {
+  const file = await openData(paths.data, perms)
   try {
     await lock.mustHold()
     return file

@@ -36,7 +36,7 @@ export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly
   // A crash leaves it to whoever takes the lock over.
   const temporary = temporaryOf(paths.lock, lock.token)
   try {
-    const file = await copyFirst(sources[0], temporary)
+    const file = await copyFirst(sources[0], temporary, context.filePerms)
     try {
       await copyRest(sources, lock, file)
       if (context.fsync !== 'never') await upload.sync(file, lock)
@@ -55,8 +55,8 @@ export async function joinInto(upload: DiskUpload, lock: Lock, sources: readonly
 }
 
 /** The system copies a whole file without this process, and on some file systems without writing its bytes again. */
-async function copyFirst(source: UploadInfo | undefined, to: string): Promise<FileHandle> {
-  if (source === undefined) return open(to, 'w+', 0o666)
+async function copyFirst(source: UploadInfo | undefined, to: string, perms: number): Promise<FileHandle> {
+  if (source === undefined) return open(to, 'w+', perms)
   await copyFile(source.storage.Path!, to, constants.COPYFILE_FICLONE).catch((error) => {
     throw gone(error)
   })

@@ -83,23 +83,30 @@ export function asDiskFailure(error: unknown, offset?: number): UploadError {
 
 /**
  * Opens the data file for writing at positions, and makes it if there is none.
+ * @param perms of a file that is made, less the umask
  * @throws UploadError ERR_CONFLICT if the name is that of a folder which other IDs need
  */
-export async function openData(path: string): Promise<FileHandle> {
+export async function openData(path: string, perms: number): Promise<FileHandle> {
   try {
-    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o666)
+    return await open(path, constants.O_RDWR | constants.O_CREAT, perms)
   } catch (error) {
     throw codeOf(error) === 'EISDIR' ? new UploadError('ERR_CONFLICT', { cause: error }) : error
   }
 }
 
-/**
- * Makes a folder at or below the root.
- * @param durable folders whose names survive a power failure, for all this process knows: those that are made are
- *   added. Undefined if no name needs to.
- */
-export async function makeFolder(folder: string, root: string, durable: Set<string> | undefined): Promise<void> {
-  const made = await mkdir(folder, { recursive: true })
+export interface FolderOptions {
+  /** Of what is made, less the umask. */
+  perms: number
+  /**
+   * Folders whose names survive a power failure, for all this process knows: those that are made are added. Undefined if
+   * no name needs to.
+   */
+  durable: Set<string> | undefined
+}
+
+/** Makes a folder at or below the root. */
+export async function makeFolder(folder: string, root: string, { perms, durable }: FolderOptions): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: perms })
   if (durable === undefined || (made === undefined && durable.has(folder))) return
   const top = made !== undefined && root.startsWith(made) ? dirname(made) : root
   // Also above what was made here: another process may have made the rest, and not synced it yet.
@@ -117,6 +124,8 @@ export const temporaryOf = (lock: string, token: string): string => `${lock}.${t
 export interface ReplaceOptions {
   /** In the same folder; nobody else writes it. */
   temporary: string
+  /** Of the file, less the umask. */
+  perms: number
   /** Whether the new text must survive a power failure. */
   sync: boolean
   /** Called when all is written but the file is not yet replaced; if it throws, nothing was changed. */
@@ -125,9 +134,9 @@ export interface ReplaceOptions {
 
 /** Replaces a file in one step: readers and a crash find either the whole old text or the whole new one. */
 export async function replaceFile(path: string, text: string, options: ReplaceOptions): Promise<void> {
-  const { temporary, sync, check } = options
+  const { temporary, perms, sync, check } = options
   try {
-    const file = await open(temporary, 'w', 0o666)
+    const file = await open(temporary, 'w', perms)
     try {
       await file.writeFile(text)
       if (sync) await file.sync()

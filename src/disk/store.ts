@@ -29,6 +29,13 @@ export interface DiskStoreOptions {
   fsync?: Fsync | undefined
   /** Milliseconds to wait for another process that writes the same upload. Default: 5,000. */
   lockTimeout?: number | undefined
+  /**
+   * Permissions of the folders that are made, less what the umask of the process takes away. The owner must have all.
+   * Default: 0o777.
+   */
+  dirPerms?: number | undefined
+  /** Permissions of the files that are made, less the umask. The owner must read and write. Default: 0o666. */
+  filePerms?: number | undefined
   /** For tests: milliseconds since the epoch. */
   now?: (() => number) | undefined
 }
@@ -39,11 +46,14 @@ export class DiskStore implements Store {
   readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly maxObjectSize: number | undefined
   readonly #directory: string
+  readonly #dirPerms: number
   readonly #context: DiskContext
   readonly #durable: Set<string> | undefined
 
   /** @throws UploadError ERR_INVALID_OPTIONS, naming the option */
-  constructor({ directory, maxObjectSize, fsync = 'commit', lockTimeout = 5_000, now = Date.now }: DiskStoreOptions) {
+  constructor(options: DiskStoreOptions) {
+    const { directory, maxObjectSize, fsync = 'commit', lockTimeout = 5_000, now = Date.now } = options
+    const { dirPerms = 0o777, filePerms = 0o666 } = options
     const must = (holds: boolean, message: string): void => {
       if (!holds) throw new UploadError('ERR_INVALID_OPTIONS', { message })
     }
@@ -54,10 +64,13 @@ export class DiskStore implements Store {
       maxObjectSize === undefined || (Number.isSafeInteger(maxObjectSize) && maxObjectSize > 0),
       `maxObjectSize: must be a positive integer, not ${maxObjectSize}.`,
     )
+    mustLeave('dirPerms', dirPerms, 0o700)
+    mustLeave('filePerms', filePerms, 0o600)
     this.#directory = resolve(directory)
+    this.#dirPerms = dirPerms
     this.maxObjectSize = maxObjectSize
     this.#durable = fsync === 'never' ? undefined : new Set()
-    this.#context = { fsync, maxObjectSize, lockTimeout, now, running: new Set() }
+    this.#context = { fsync, maxObjectSize, lockTimeout, filePerms, now, running: new Set() }
   }
 
   async create(upload: NewUpload, options: CreateOptions = {}): Promise<UploadHandle> {
@@ -66,11 +79,13 @@ export class DiskStore implements Store {
       throw new UploadError('ERR_MAX_SIZE_EXCEEDED')
     }
     const paths = pathsOf(this.#directory, upload.id)
-    await makeFolder(dirname(paths.data), this.#directory, this.#durable).catch((error) => {
-      const isTaken = upload.id.includes('/') && (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR')
-      // Another upload has the name of a folder that this one needs.
-      throw isTaken ? new UploadError('ERR_CONFLICT', { cause: error }) : asDiskFailure(error)
-    })
+    await makeFolder(dirname(paths.data), this.#directory, { perms: this.#dirPerms, durable: this.#durable }).catch(
+      (error) => {
+        const isTaken = upload.id.includes('/') && (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOTDIR')
+        // Another upload has the name of a folder that this one needs.
+        throw isTaken ? new UploadError('ERR_CONFLICT', { cause: error }) : asDiskFailure(error)
+      },
+    )
     if (await isThere(paths.record)) throw new UploadError('ERR_CONFLICT')
     const created = new DiskUpload(this.#context, paths, newRecord(upload, this.#context.now()), true)
     if (!options.appendFollows) await created.begin()
@@ -93,6 +108,13 @@ export class DiskStore implements Store {
   async close(): Promise<void> {
     await Promise.allSettled(this.#context.running)
   }
+}
+
+/** @throws UploadError ERR_INVALID_OPTIONS */
+function mustLeave(name: string, perms: number, needed: number): void {
+  const isGood = Number.isInteger(perms) && perms >= 0 && perms <= 0o777 && (perms & needed) === needed
+  const message = `${name}: must be permissions that leave the owner ${needed.toString(8)}, not ${perms.toString(8)}.`
+  if (!isGood) throw new UploadError('ERR_INVALID_OPTIONS', { message })
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -42,6 +42,8 @@ export interface DiskContext {
   maxObjectSize: number | undefined
   /** Milliseconds to wait for another writer. */
   lockTimeout: number
+  /** Permissions of files that are made, less the umask. */
+  filePerms: number
   now: () => number
   /** What holds a lock now, for closing. */
   running: Set<Promise<void>>
@@ -92,7 +94,7 @@ export class DiskUpload implements UploadHandle {
   async begin(): Promise<void> {
     await this.#exclusively(undefined, async (lock) => {
       try {
-        const file = await openHeld(this.paths, lock)
+        const file = await openHeld(this.paths, lock, this.context.filePerms)
         try {
           await truncateTo(file, 0)
         } finally {
@@ -119,7 +121,7 @@ export class DiskUpload implements UploadHandle {
     const isJoined = state === 'completing' || this.#record.joined?.kind !== 'final'
     if (!isWhole(this.#record) || !isJoined) throw new UploadError('ERR_INCOMPLETE_UPLOAD')
     await this.#exclusively(undefined, async (lock) => {
-      const file = await openHeld(this.paths, lock)
+      const file = await openHeld(this.paths, lock, this.context.filePerms)
       try {
         await truncateTo(file, this.#record.offset)
         if (this.context.fsync !== 'never') await this.sync(file, lock)
@@ -172,7 +174,7 @@ export class DiskUpload implements UploadHandle {
 
   /** Without the lock: the file is only added to, and nothing that was acknowledged depends on it. */
   async noteFinal(finalId: string): Promise<void> {
-    await appendFile(this.paths.finals, `${finalId}\n`).catch((error) => {
+    await appendFile(this.paths.finals, `${finalId}\n`, { mode: this.context.filePerms }).catch((error) => {
       throw asDiskFailure(error)
     })
   }
@@ -274,11 +276,13 @@ export class DiskUpload implements UploadHandle {
       await this.#mustBeCurrent()
     }
     const temporary = temporaryOf(this.paths.lock, lock.token)
-    await replaceFile(this.paths.record, text, { temporary, sync, check }).catch(async (error) => {
-      lock.mayLitter()
-      await this.#settle(next)
-      throw error
-    })
+    await replaceFile(this.paths.record, text, { temporary, perms: this.context.filePerms, sync, check }).catch(
+      async (error) => {
+        lock.mayLitter()
+        await this.#settle(next)
+        throw error
+      },
+    )
     this.#advance(next)
   }
 

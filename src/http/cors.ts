@@ -8,10 +8,10 @@ import type { RequestHead } from '../protocol/message.js'
 
 export interface CorsOptions {
   /**
-   * Origins that may call: one exactly (`https://app.example`), several, a pattern, a function, or `'*'` for all.
+   * Origins that may call: one exactly (`https://app.example`), a pattern, a list of both, a function, or `'*'` for all.
    * A pattern that is not anchored matches parts: write `/^https:\/\/[a-z]+\.example$/`. Default: '*'.
    */
-  allowOrigin?: string | RegExp | readonly string[] | ((origin: string) => boolean) | undefined
+  allowOrigin?: string | RegExp | readonly (string | RegExp)[] | ((origin: string) => boolean) | undefined
   /** Lets pages send cookies and see the answer. Wants `allowOrigin` to say whose pages. Default: false. */
   allowCredentials?: boolean | undefined
   /** Added to the methods of the protocol. */
@@ -76,10 +76,11 @@ export function corsOf(options: CorsOptions): Cors {
 function allowsOf(allowOrigin: NonNullable<CorsOptions['allowOrigin']>): Cors['allows'] {
   if (allowOrigin === '*' || (Array.isArray(allowOrigin) && allowOrigin.includes('*'))) return '*'
   if (typeof allowOrigin === 'function') return allowOrigin
+  const all = typeof allowOrigin === 'string' || allowOrigin instanceof RegExp ? [allowOrigin] : allowOrigin
+  const origins = new Set(all)
+  const patterns = all.filter((one) => one instanceof RegExp)
   // search() ignores the state that a pattern with the g or y flag keeps between two calls of test().
-  if (allowOrigin instanceof RegExp) return (origin) => origin.search(allowOrigin) !== -1
-  const origins = new Set(typeof allowOrigin === 'string' ? [allowOrigin] : allowOrigin)
-  return (origin) => origins.has(origin)
+  return (origin) => origins.has(origin) || patterns.some((pattern) => origin.search(pattern) !== -1)
 }
 
 /** The fields to add to an answer; none for a request without Origin, except that caches must know of the difference. */

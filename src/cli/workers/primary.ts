@@ -4,6 +4,7 @@
  * @module
  */
 import cluster from 'node:cluster'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +14,9 @@ import { announce } from '../announce.js'
 import { UsageError } from '../failure.js'
 import { listen } from '../listen.js'
 import { createLog } from '../log.js'
-import type { Options } from '../read-options.js'
+import { CONFIG_TEXT_VARIABLE, configText, type Options } from '../read-options.js'
 import { onCountSignal, surviveBugs } from '../stop.js'
+import { prepareSocket } from '../unix-socket.js'
 import { breakOffWithIt } from './handed-over.js'
 import { PLACE_VARIABLE } from './messages.js'
 import { Supervisor } from './supervisor.js'
@@ -33,17 +35,24 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     )
   }
   const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  const { config } = options
+  const handedOn = config === undefined ? {} : { [CONFIG_TEXT_VARIABLE]: configText(config, process.env) }
   if (options.workers === 'auto' && workers < availableParallelism()) {
     log.info(
       { workers, processors: availableParallelism() },
       'memory or requests to S3 do not go round for more workers',
     )
   }
-  const port = await findPort(options)
+  const port = options.unixSock === undefined ? await findPort(options) : await findSocket(options.unixSock)
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('../main.js', import.meta.url)),
     // Of an option that is given twice the last one counts.
-    args: [...process.argv.slice(2), '--port', String(port), '--workers', String(workers)],
+    args: [
+      ...process.argv.slice(2),
+      ...(port === undefined ? [] : ['--port', String(port)]),
+      '--workers',
+      String(workers),
+    ],
     execArgv: [...process.execArgv, ...WORKER.execArgv],
   })
   settleClaims(cluster)
@@ -51,8 +60,11 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     workers,
     log,
     timeout: options.shutdownTimeout,
-    fork: (place) => breakOffWithIt(cluster.fork({ ...WORKER.env, [PLACE_VARIABLE]: String(place) })),
-    onEnd: (code, sentence) => end(supervisor, log, code, sentence),
+    fork: (place) => breakOffWithIt(cluster.fork({ ...WORKER.env, ...handedOn, [PLACE_VARIABLE]: String(place) })),
+    onEnd(code, sentence) {
+      if (options.unixSock !== undefined) rmSync(options.unixSock, { force: true })
+      end(supervisor, log, code, sentence)
+    },
   })
   surviveBugs(log)
   steerBySignals(supervisor, log, options)
@@ -69,6 +81,11 @@ async function findPort({ host, port }: Options<'serve'>): Promise<number> {
   const found = await listen(server, host, port)
   await new Promise((resolve) => server.close(resolve))
   return found
+}
+
+async function findSocket(path: string): Promise<undefined> {
+  await prepareSocket(path)
+  return undefined
 }
 
 function steerBySignals(supervisor: Supervisor, log: Logger, { tlsCert }: Options<'serve'>): void {
