@@ -171,8 +171,7 @@ function read(source: string, row: Row, texts: readonly string[], isList = false
     return isSeveral(type) ? (texts.length > 0 ? values.flat() : undefined) : values.at(-1)
   } catch (error) {
     if (!(error instanceof BadValue)) throw error
-    const shown = row.secret ? 'the value' : `'${texts.join(' ')}'`
-    throw new UsageError(`${source}: ${shown} ${error.message}`)
+    throw new UsageError(`${source}: '${texts.join(' ')}' ${error.message}`)
   }
 }
 

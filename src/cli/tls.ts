@@ -19,7 +19,7 @@ export interface TlsFiles {
 /** Those of TLS 1.2 with forward secrecy and authenticated encryption: what HTTP/2 allows (RFC 9113, 9.2.2). */
 const AEAD = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305']
 const STRONG = ['AES256-GCM-SHA384']
-const TLS_1_3 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']
+const TLS_1_3 = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256']
 
 const suites = (ciphers: readonly string[]): string[] =>
   ciphers.flatMap((cipher) => [`ECDHE-ECDSA-${cipher}`, `ECDHE-RSA-${cipher}`])

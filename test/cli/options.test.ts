@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { UsageError } from '../../src/cli/failure.js'
 import { COMMANDS, type CommandName, type Rows, rowsOf } from '../../src/cli/options.js'
-import { readOptions, variableOf } from '../../src/cli/read-options.js'
+import { camelCase, readOptions, variableOf } from '../../src/cli/read-options.js'
 import { BadValue, readValue, showDuration, showSize, type ValueType } from '../../src/cli/values.js'
 import { runCommand } from './command.js'
 
@@ -26,7 +27,21 @@ const values: [type: ValueType, text: string, expected: unknown][] = [
   ['duration', '1.5h', 5_400_000],
   ['duration', '10', BadValue],
   ['duration', '10 s', BadValue],
-  ['duration', '1d', BadValue],
+  ['duration', '7d', 7 * 86_400_000],
+  ['duration', '1h30m', 5_400_000],
+  ['duration', '0', 0],
+  ['duration', '1h30', BadValue],
+  ['duration', 'h', BadValue],
+  ['duration', '1w', BadValue],
+  ['duration', '', BadValue],
+  ['permissions', '664', 0o664],
+  ['permissions', '0600', 0o600],
+  ['permissions', '0o750', 0o750],
+  ['permissions', '668', BadValue],
+  ['permissions', '1777', BadValue],
+  ['permissions', '', BadValue],
+  ['origins', 'https://a.example, *', ['https://a.example', '*']],
+  ['origins', 'https://a.example/', BadValue],
   ['integer', '1080', 1080],
   ['integer', '1e3', BadValue],
   ['integer', '0x10', BadValue],
@@ -52,7 +67,8 @@ for (const [type, text, expected] of values) {
 
 test('sizes and durations are shown as they are written', () => {
   for (const text of ['1500B', '8MiB', '5TiB']) assert.equal(showSize(readValue('size', text)), text)
-  for (const text of ['500ms', '10s', '2m']) assert.equal(showDuration(readValue('duration', text)), text)
+  for (const text of ['0ms', '500ms', '10s', '2m', '36h', '7d'])
+    assert.equal(showDuration(readValue('duration', text)), text)
 })
 
 test('a flag wins over the environment, and that over the default', () => {
@@ -145,3 +161,39 @@ test('docs/configuration.md is what the table of options says', () => {
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
   assert.equal(status, 0, stderr)
 })
+
+/** Options of the library that no flag sets, and why. */
+const WITHOUT_FLAG: Readonly<Record<string, string>> = {
+  store: '--s3-bucket or --upload-dir',
+  cors: 'each of its options has one',
+  logger: '--log-format and --verbose',
+  now: 'for tests',
+  rufh: '--disable-rufh, --rufh-unversioned',
+  bucket: '--s3-bucket',
+  service: '--s3-endpoint and others',
+  capabilities: '--s3-conditional-writes, --s3-full-object-checksums',
+  directory: '--upload-dir',
+  client: 'made by the command',
+  url: '--locker-redis',
+}
+
+for (const [path, type] of [
+  ['src/server.ts', 'ServerOptions'],
+  ['src/s3/options.ts', 'S3StoreOptions'],
+  ['src/disk/store.ts', 'DiskStoreOptions'],
+  ['src/lockers/redis.ts', 'RedisLockerOptions'],
+] as const) {
+  test(`each option of ${type} has a flag, or a reason to have none`, () => {
+    const text = readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8')
+    const body = new RegExp(`^export interface ${type} \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(text)?.[1] ?? ''
+    const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, option]) => option!)
+    assert.notEqual(options.length, 0)
+    const rows = Object.entries(rowsOf('serve') as Rows)
+    const prefix = type === 'RedisLockerOptions' ? 'locker' : ''
+    const set = new Set(rows.flatMap(([name, row]) => [row.sets ?? camelCase(name), camelCase(name)]))
+    for (const option of options) {
+      const spelt = prefix ? `${prefix}${option[0]!.toUpperCase()}${option.slice(1)}` : option
+      assert.ok(set.has(spelt) || option in WITHOUT_FLAG, `${type}.${option} has no flag`)
+    }
+  })
+}

@@ -222,3 +222,12 @@ test('dev: ready with a bucket, keeps its data, and takes another port if its ow
   assert.equal(third.code, 1)
   assert.match(third.stderr, /^holdfast: The development bucket cannot start in /m)
 })
+
+test('connections are kept as long as --keep-alive-timeout says, and metadata are bounded by --max-metadata-size', async (context) => {
+  const args = ['--keep-alive-timeout', '3s', '--header-timeout', '1s', '--max-metadata-size', '10B']
+  const server = await startServer(context, ['serve', '--port', '0', '--upload-dir', temporaryFolder(context), ...args])
+  const headers = { ...TUS, 'Upload-Length': '1', 'Upload-Metadata': 'name dmFsdWU=' }
+  const response = await fetch(server.url, { method: 'POST', headers })
+  assert.equal(response.headers.get('keep-alive'), 'timeout=3')
+  assert.match(await response.text(), /^ERR_METADATA_TOO_LARGE/)
+})

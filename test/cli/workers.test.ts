@@ -401,3 +401,19 @@ test('health is answered by each worker', async (context) => {
   for (let times = 0; times < 4; times++)
     assert.equal((await ask(new URL('/healthz', server.url).href, 'GET')).status, 200)
 })
+
+test('a worker that is replaced goes by what the configuration file said at the start', async (context) => {
+  const folder = temporaryFolder(context)
+  const file = join(folder, 'holdfast.yaml')
+  writeFileSync(file, `base-path: /before\nupload-dir: ${folder}\n`)
+  const server = await startWorkers(context, ['--config', file])
+  assert.match(server.url, /\/before\/$/)
+  const { pids } = await server.counters()
+  writeFileSync(file, 'base-path: [this, is, none')
+  process.kill(pids.get(2)!, 'SIGKILL')
+  await server.logged('a worker has ended; another takes its place')
+  await until(async () => {
+    await create(server.url, 1)
+    return server.servedBy().length === 2
+  }, 'the new worker serves')
+})

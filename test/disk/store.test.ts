@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -250,4 +251,24 @@ test('options that cannot work are refused by name', () => {
   refuses({ fsync: 'sometimes' }, 'fsync')
   refuses({ lockTimeout: -1 }, 'lockTimeout')
   refuses({ maxObjectSize: 1.5 }, 'maxObjectSize')
+})
+
+test('files and folders are made with the permissions that were asked for, less the umask', {
+  skip: process.platform === 'win32',
+}, async (context) => {
+  const before = process.umask(0o002)
+  context.after(() => void process.umask(before))
+  const { directory, store, file } = await open(context, { dirPerms: 0o770, filePerms: 0o662 })
+  const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
+  const partial = await store.create({ ...newUpload('a/partial', 5), concat: { kind: 'partial' } })
+  await partial.append(0, bodyOf([Buffer.from('hello')]))
+  await partial.noteFinal?.('a/final')
+  assert.deepEqual([modeOf(directory), modeOf(file('a'))], ['770', '770'])
+  for (const name of ['a/partial', 'a/partial.info', 'a/partial.finals']) assert.equal(modeOf(file(name)), '660', name)
+})
+
+test('permissions that lock the owner out are refused', () => {
+  for (const options of [{ dirPerms: 0o600 }, { filePerms: 0o066 }, { filePerms: 0o1600 }, { filePerms: Number.NaN }]) {
+    assert.throws(() => new DiskStore({ directory: 'x', ...options }), { code: 'ERR_INVALID_OPTIONS' })
+  }
 })

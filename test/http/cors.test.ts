@@ -32,6 +32,8 @@ const origins: Row[] = [
   ['not beyond the pattern', { allowOrigin: /^https:\/\/[a-z]+\.example$/ }, 'https://a.b.example', undefined],
   ['a pattern with state', { allowOrigin: sticky }, APP, APP],
   ['the same again', { allowOrigin: sticky }, APP, APP],
+  ['a pattern in a list', { allowOrigin: ['https://a.example', /^https:\/\/app\./] }, APP, APP],
+  ['none of patterns in a list', { allowOrigin: [/^https:\/\/b\./, /^http:/] }, APP, undefined],
   ['a function', { allowOrigin: (origin) => origin.endsWith('.example') }, APP, APP],
   ['a function that refuses', { allowOrigin: () => false }, APP, undefined],
   ['CR LF is no origin', { allowOrigin: () => true }, 'a\r\nSet-Cookie: x', undefined],
