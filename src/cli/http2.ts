@@ -24,8 +24,7 @@ const CONNECTION_WINDOW = 8 * 1024 * 1024
 /** What RFC 9113, 6.5.2 asks for at least. A browser has some 10 uploads under way, a proxy opens more connections. */
 const STREAMS = 100
 
-/** Milliseconds without a frame after which a connection is closed, and that a client has for its first bytes. */
-const IDLE = 75_000
+/** Milliseconds that a client has for its first bytes. */
 const FIRST_BYTES = 60_000
 
 /** Megabytes (10 by default) of answers on their way to slow readers, beyond which node refuses what a connection asks for. */
@@ -33,8 +32,9 @@ const SESSION_MEMORY = 100
 
 const SETTINGS: Settings = { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: STREAMS }
 
-/** What a request's head may have at most: bytes, and fields. */
-interface Heads {
+/** What a request's head may have at most: bytes, and fields; and the milliseconds without a frame that end a connection. */
+interface Bounds {
+  readonly keepAliveTimeout: number
   readonly maxHeaderSize: number
   readonly maxHeaderCount: number
 }
@@ -50,7 +50,7 @@ export interface Http2Sessions {
 export function alsoHttp2(
   server: Server,
   choice: 'alpn' | 'first bytes',
-  { maxHeaderSize, maxHeaderCount }: Heads,
+  { maxHeaderSize, maxHeaderCount, keepAliveTimeout }: Bounds,
 ): Http2Sessions {
   const settings = { ...SETTINGS, maxHeaderListSize: maxHeaderSize }
   const http2 = createServer({
@@ -61,7 +61,7 @@ export function alsoHttp2(
   for (const event of ['request', 'checkContinue', 'checkExpectation']) {
     http2.on(event, (request, response) => server.emit(event, request, response))
   }
-  const sessions = sessionsOf(http2)
+  const sessions = sessionsOf(http2, keepAliveTimeout)
   // How node documents that a server takes over a connection: as if it had accepted it.
   const serve = (socket: Socket): void => void http2.emit('connection', socket)
   const undecided = choice === 'alpn' ? chooseByAlpn(server, serve) : chooseByFirstBytes(server, serve)
@@ -76,14 +76,14 @@ export function alsoHttp2(
   }
 }
 
-function sessionsOf(http2: Http2Server): ReadonlySet<ServerHttp2Session> {
+function sessionsOf(http2: Http2Server, idle: number): ReadonlySet<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>()
   http2.on('session', (session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     // The settings are for streams alone.
     session.setLocalWindowSize(CONNECTION_WINDOW)
-    session.setTimeout(IDLE, () => session.close())
+    session.setTimeout(idle, () => session.close())
   })
   return sessions
 }

@@ -73,8 +73,12 @@ export function createHttpServer(
   // node's own answer would read the body of such a request for as long as it lasts.
   server.on('checkExpectation', nodeHandler({ serve: telling(417, 'The only expectation is 100-continue.\n') }))
   refuseMalformed(server)
-  const heads = { maxHeaderSize: options.maxHeaderSize ?? USUAL.maxHeaderSize, maxHeaderCount }
-  const http2 = tls || h2c ? alsoHttp2(server, tls ? 'alpn' : 'first bytes', heads) : undefined
+  const bounds = {
+    maxHeaderSize: options.maxHeaderSize ?? USUAL.maxHeaderSize,
+    maxHeaderCount,
+    keepAliveTimeout: options.keepAliveTimeout ?? USUAL.keepAliveTimeout,
+  }
+  const http2 = tls || h2c ? alsoHttp2(server, tls ? 'alpn' : 'first bytes', bounds) : undefined
   return { server, http2 }
 }
 
