@@ -178,6 +178,10 @@ test('the file of serve is that of sweep and doctor, too, and has what is theirs
   )
 })
 
+test('a file names no other file', (context) => {
+  assert.match(refusal(reader(context, 'config: other.yaml')), /:1: config is no option\.$/)
+})
+
 test('no file is read that was not named, and none by commands that have no --config', (context) => {
   const path = join(temporaryFolder(context), 'none.yaml')
   assert.equal(readOptions('serve', {}, { HOLDFAST_CONFIG: '' }).config, undefined)
