@@ -1,5 +1,7 @@
 /** The HTTP server of the command over real sockets: what it answers to what is no request, and what its limits are. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http2 from 'node:http2'
 import net from 'node:net'
 import { afterEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -157,4 +159,13 @@ test('in the midst of an answer no other one is told, but the connection ends', 
   await closed
   assert.ok(heard().length < total)
   assert.doesNotMatch(heard().slice(100), /HTTP/)
+})
+
+test('a connection of HTTP/2 without a frame is told to go after as long as one of HTTP/1.1', {
+  timeout: 10_000,
+}, async () => {
+  const port = await listen((exchange) => ok(exchange, ''), { h2c: true, keepAliveTimeout: 200 })
+  const session = http2.connect(`http://127.0.0.1:${port}`)
+  await once(session, 'goaway')
+  session.destroy()
 })

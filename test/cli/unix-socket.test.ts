@@ -6,10 +6,11 @@ import http from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PlainError } from '../../src/cli/failure.js'
 import { listenAtSocket, removeStale } from '../../src/cli/unix-socket.js'
 import { sha256, someBytes } from '../support/stack.js'
-import { afterwards, type Command, startServer, temporaryFolder } from './command.js'
+import { afterwards, type Command, startCommand, startServer, temporaryFolder } from './command.js'
 
 interface Answer {
   readonly status: number | undefined
@@ -124,13 +125,20 @@ describe('serve on a Unix socket', { skip: process.platform === 'win32' && 'ther
 test('greets whoever asks for /, if told to, and tells nothing at its start, if told to', async (context) => {
   const socket = join(temporaryFolder(context), 's')
   const args = ['serve', '--unix-sock', socket, '--upload-dir', temporaryFolder(context), '--show-greeting']
-  const quiet = startServer(context, [...args, '--show-startup-logs', 'false'])
-  quiet.catch(() => undefined)
+  const quiet = startCommand([...args, '--show-startup-logs', 'false'])
+  afterwards(context, async () => {
+    quiet.child.kill('SIGKILL')
+    await quiet.ended
+  })
   let greeting: Answer | undefined
-  while (greeting === undefined) greeting = await ask(socket, 'GET', '/').catch(() => undefined)
+  while (greeting === undefined && quiet.child.exitCode === null) {
+    await sleep(20)
+    greeting = await ask(socket, 'GET', '/').catch(() => undefined)
+  }
   assert.deepEqual(
-    [greeting.status, greeting.text],
+    [greeting?.status, greeting?.text],
     [200, 'This is Holdfast, a server for resumable uploads. They live under /files/\n'],
   )
   assert.equal((await ask(socket, 'POST', '/')).status, 404)
+  assert.equal(quiet.stdout, '')
 })
