@@ -63,7 +63,7 @@ cors:
   allow-origin: [https://app.example, https://*.app.example]
 \`\`\`
 
-\`holdfast serve --config holdfast.yaml\`, or \`HOLDFAST_CONFIG=holdfast.yaml\`. No file is read that was not named. It is YAML, and so
+[\`examples/holdfast.yaml\`](../examples/holdfast.yaml) is another one. \`holdfast serve --config holdfast.yaml\`, or \`HOLDFAST_CONFIG=holdfast.yaml\`. No file is read that was not named. It is YAML, and so
 may be JSON. In it
 
 - a name is that of the flag without dashes before it: \`max-size\`, or \`maxSize\`;

@@ -12,6 +12,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { startServer } from './cli/command.js'
 import { makeCertificate } from './support/certificate.js'
 import { sendOver } from './support/matrix.js'
 import { BUCKET, openBucket, PATCH_TYPE, someBytes, startNode, TUS } from './support/stack.js'
@@ -162,6 +163,27 @@ test('examples/s3.ts takes uploads into a bucket and stops on SIGTERM', TIMEOUT,
   assert.deepEqual(Buffer.from(await Body!.transformToByteArray()), bytes)
   assert.deepEqual(await bucket.keys(), [`in/${id}`, `uploads/${id}.info`])
   await bucket.close()
+})
+
+test('examples/holdfast.yaml configures the command: uploads go into the bucket', TIMEOUT, async (context) => {
+  const bucket = await openBucket()
+  context.after(() => bucket.close())
+  const { endpoint, credentials } = bucket.bucket
+  const { url } = await startServer(context, ['serve', '--config', example('holdfast.yaml')], {
+    PORT: '0',
+    HOLDFAST_HOST: '127.0.0.1',
+    S3_BUCKET: BUCKET,
+    S3_ENDPOINT: endpoint,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  })
+  const id = await uploadTwice(url, fetch, someBytes(200_000))
+  assert.deepEqual(await bucket.keys(), [`in/${id}`, `uploads/${id}.info`])
+  const origins = { 'https://pr-12.preview.example': true, 'https://pr-12.preview.example.evil.test': false }
+  for (const [origin, isAllowed] of Object.entries(origins)) {
+    const { headers } = await fetch(url, { method: 'OPTIONS', headers: { ...TUS, Origin: origin } })
+    assert.equal(headers.get('Access-Control-Allow-Origin'), isAllowed ? origin : null)
+  }
 })
 
 test('examples/sweep.ts ends uploads that expire, and stops on SIGTERM', TIMEOUT, async () => {

@@ -143,6 +143,7 @@ const protocol = {
 const access = {
   'url-secret': {
     type: 'list',
+    secret: true,
     help: 'At least 32 characters: requests need a token in their URL that was signed with it (docs/access.md). Of several the first one signs. Rather set the variable.',
   },
   'url-expires-after': {

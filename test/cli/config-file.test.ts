@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a file has them.
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { parseConfig } from '../../src/cli/config-file.js'
@@ -225,4 +225,11 @@ test('no option has the variable that is the file of another one', () => {
 
 test('what Kubernetes sets for a Service called holdfast is no port', () => {
   assert.equal(readOptions('serve', {}, { HOLDFAST_PORT: 'tcp://10.0.0.1:1080' }).port, 1080)
+})
+
+test('the file that docs/configuration.md shows can be', () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'configuration.md'), 'utf8')
+  const { texts, problems } = parse(/```yaml\n([\s\S]*?)```/.exec(page)![1]!)
+  assert.deepEqual(problems, [])
+  assert.equal(texts['s3-object-prefix'], 'test/')
 })
