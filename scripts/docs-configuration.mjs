@@ -32,6 +32,9 @@ absent.
 
 ${table(TYPES)}
 
+An origin of more than 300 characters matches no pattern; a regular expression that goes back and forth can take long all the same, so
+rather use \`*\`.
+
 Values that cannot be are answered with one sentence each, all at once, and exit code 2. \`holdfast config\`
 [tells](#checking-and-printing) beforehand, and what all of it comes to.
 

@@ -6,7 +6,7 @@
 import { schemaOf } from './config-schema.js'
 import { UsageError } from './failure.js'
 import { nearest } from './nearest.js'
-import { rowsOf } from './options.js'
+import { COMMANDS, type CommandName, type Rows, rowsOf } from './options.js'
 import {
   type Environment,
   type Flags,
@@ -65,11 +65,13 @@ const line = (setting: Setting): string => `  ${setting.name}: ${textOf(setting)
 
 /** Misspelt variables are nobody's, so nobody would tell. Some are not ours: Kubernetes sets those of a Service. */
 function unknownVariables(environment: Environment): string[] {
-  const known = Object.keys(rowsOf('serve')).map(variableOf)
+  const names = (Object.keys(COMMANDS) as CommandName[]).flatMap((command) => Object.keys(rowsOf(command) as Rows))
+  const known = new Set(names.map(variableOf))
   return Object.keys(environment).flatMap((variable) => {
-    if (!variable.startsWith('HOLDFAST_') || known.includes(variable.replace(/_FILE$/, ''))) return []
-    const meant = nearest(variable, known)
-    return meant === undefined ? [] : [`${variable} is no variable of holdfast serve; ${meant} is.`]
+    if (!variable.startsWith('HOLDFAST_') || known.has(variable.replace(/_FILE$/, ''))) return []
+    const name = variable.slice('HOLDFAST_'.length).toLowerCase().replaceAll('_', '-')
+    const meant = nearest(name, Object.keys(rowsOf('serve')))
+    return meant === undefined ? [] : [`${variable} is no variable of holdfast serve; ${variableOf(meant)} is.`]
   })
 }
 

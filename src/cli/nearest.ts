@@ -5,7 +5,7 @@
 
 /** @returns undefined if none is like it */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
-  const most = Math.max(2, Math.floor(name.length / 3))
+  const most = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))
   let best: { name: string; distance: number } | undefined
   for (const other of known) {
     const distance = distanceOf(name, other)

@@ -96,12 +96,16 @@ export const CONFIG_TEXT_VARIABLE = 'HOLDFAST_WORKER_CONFIG'
 /** Bytes. A configuration has a few hundred, and must fit into a variable. */
 const MAX_CONFIG = 100_000
 
+/** What the file said when it was read last. It may be a pipe, which says it once. */
+let lastRead = ''
+
+export const configRead = (): string => lastRead
+
 /** @throws UsageError if it cannot be read */
-export function configText(path: string, environment: Environment): string {
-  const handed = environment[CONFIG_TEXT_VARIABLE]
-  if (handed !== undefined) return handed
-  const text = readTextFile(path, `the file ${path} cannot be read`)
+function configText(path: string, environment: Environment): string {
+  const text = environment[CONFIG_TEXT_VARIABLE] ?? readTextFile(path, `the file ${path} cannot be read`)
   if (Buffer.byteLength(text) > MAX_CONFIG) throw new UsageError(`${path}: has more than ${MAX_CONFIG} bytes.`)
+  lastRead = text
   return text
 }
 

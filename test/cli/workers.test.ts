@@ -1,7 +1,9 @@
 /** `--workers` as it is run: a primary, two workers, a bucket over HTTP. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import http2 from 'node:http2'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -400,6 +402,17 @@ test('health is answered by each worker', async (context) => {
   const server = await startWorkers(context, ['--upload-dir', temporaryFolder(context), '--workers', 'auto'])
   for (let times = 0; times < 4; times++)
     assert.equal((await ask(new URL('/healthz', server.url).href, 'GET')).status, 200)
+})
+
+test('workers have the configuration that a pipe gave their primary', async (context) => {
+  const folder = temporaryFolder(context)
+  const fifo = join(folder, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const starting = startWorkers(context, ['--config', fifo])
+  await writeFile(fifo, `base-path: /piped\nupload-dir: ${folder}\n`)
+  const server = await starting
+  assert.match(server.url, /\/piped\/$/)
+  await create(server.url, 1)
 })
 
 test('a worker that is replaced goes by what the configuration file said at the start', async (context) => {

@@ -14,7 +14,7 @@ import { announce } from '../announce.js'
 import { UsageError } from '../failure.js'
 import { listen } from '../listen.js'
 import { createLog } from '../log.js'
-import { CONFIG_TEXT_VARIABLE, configText, type Options } from '../read-options.js'
+import { CONFIG_TEXT_VARIABLE, configRead, type Options } from '../read-options.js'
 import { onCountSignal, surviveBugs } from '../stop.js'
 import { prepareSocket } from '../unix-socket.js'
 import { breakOffWithIt } from './handed-over.js'
@@ -35,8 +35,7 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     )
   }
   const log = createLog({ verbose: options.verbose, format: options.logFormat })
-  const { config } = options
-  const handedOn = config === undefined ? {} : { [CONFIG_TEXT_VARIABLE]: configText(config, process.env) }
+  const handedOn = options.config === undefined ? {} : { [CONFIG_TEXT_VARIABLE]: configRead() }
   if (options.workers === 'auto' && workers < availableParallelism()) {
     log.info(
       { workers, processors: availableParallelism() },
