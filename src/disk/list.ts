@@ -14,16 +14,23 @@ import { infoOf, storageOf } from './record.js'
 const RECORD = '.info'
 
 /** @throws UploadError ERR_STORE_UNAVAILABLE · ERR_STORE_REFUSED if a folder may not be read */
-export async function* listUploads(root: string, folder = root): AsyncIterable<ListedUpload> {
+export async function* listUploads(root: string): AsyncIterable<ListedUpload> {
+  for await (const { id, ...found } of listRecords(root)) yield { ...found, read: () => read(root, id) }
+}
+
+/** What may be records, not read yet. @throws UploadError as above */
+export async function* listRecords(root: string, folder = root): AsyncIterable<Listed & { id: string }> {
   for await (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield* listUploads(root, path)
+    if (entry.isDirectory()) yield* listRecords(root, path)
     const id = relative(root, path).split(sep).join('/').slice(0, -RECORD.length)
     if (!entry.isFile() || !path.endsWith(RECORD) || !isUsableId(id)) continue
     const found = await lookAt(path)
-    if (found) yield { ...found, read: () => read(root, id) }
+    if (found) yield { id, ...found }
   }
 }
+
+type Listed = Omit<ListedUpload, 'read'>
 
 /** A folder that is removed meanwhile has no uploads. */
 async function* entriesOf(folder: string) {
@@ -35,7 +42,7 @@ async function* entriesOf(folder: string) {
 }
 
 /** A commit replaces the file, so it is another one then. */
-async function lookAt(path: string): Promise<Omit<ListedUpload, 'read'> | undefined> {
+async function lookAt(path: string): Promise<Listed | undefined> {
   try {
     const { ino, mtimeNs, mtimeMs } = await stat(path, { bigint: true })
     return { version: `${path} ${ino} ${mtimeNs}`, modifiedAt: Number(mtimeMs) }

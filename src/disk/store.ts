@@ -8,8 +8,10 @@ import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
+import type { Inspector } from '../store/inspect.js'
 import type { CreateOptions, ListedUpload, Store, UploadHandle } from '../store/store.js'
 import { asDiskFailure, codeOf, type Fsync, isMissing, isUsableId, makeFolder, pathsOf } from './files.js'
+import { DiskInspector } from './inspect.js'
 import { listUploads, modifiedAt } from './list.js'
 import { readRecord } from './load.js'
 import type { DiskRecord } from './record.js'
@@ -103,6 +105,10 @@ export class DiskStore implements Store {
 
   list(): AsyncIterable<ListedUpload> {
     return listUploads(this.#directory)
+  }
+
+  inspector(): Inspector {
+    return new DiskInspector(this.#directory, this.#context.now)
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { ListedUpload } from '../store/store.js'
-import type { ListedObject, Operations } from './call/call.js'
+import type { Call, ListedObject, Operations } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
 import type { S3Context } from './context.js'
 import { keysOf, nameOfRecord, objectIdsOf } from './keys.js'
@@ -19,20 +19,25 @@ const NEEDS_LIST =
 
 /** @throws UploadError ERR_STORE_REFUSED · ERR_STORE_UNAVAILABLE */
 export async function* listUploads(context: S3Context): AsyncIterable<ListedUpload> {
+  for await (const object of pagesOf(context, context.prefixes.metadataObjectPrefix)) {
+    const name = nameOfRecord(object.key, context.prefixes)
+    if (name !== undefined) yield entryOf(context, name, object)
+  }
+}
+
+/** All objects whose keys begin so. @throws UploadError ERR_STORE_REFUSED · ERR_STORE_UNAVAILABLE */
+export async function* pagesOf({ call }: S3Context, prefix: string): AsyncIterable<ListedObject> {
   let page: string | undefined
   do {
-    const { objects, next } = await pageOf(context, page)
-    for (const object of objects) {
-      const name = nameOfRecord(object.key, context.prefixes)
-      if (name !== undefined) yield entryOf(context, name, object)
-    }
+    const { objects, next } = await pageOf(call, prefix, page)
+    yield* objects
     page = next
   } while (page !== undefined)
 }
 
-async function pageOf({ call, prefixes }: S3Context, page: string | undefined): Promise<Page> {
+async function pageOf(call: Call, prefix: string, page: string | undefined): Promise<Page> {
   try {
-    return await call('listObjectsV2', { prefix: prefixes.metadataObjectPrefix, page })
+    return await call('listObjectsV2', { prefix, page })
   } catch (error) {
     if (means(error, 'denied')) throw new UploadError('ERR_STORE_REFUSED', { message: NEEDS_LIST, cause: error })
     throw asStoreFailure(error)

@@ -5,10 +5,12 @@
  */
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
+import type { Inspector } from '../store/inspect.js'
 import type { CreateOptions, ListedUpload, OpenOptions, Store } from '../store/store.js'
 import { removeLeftovers } from './clean-up.js'
 import { chooseLayout } from './concat/plan.js'
 import type { S3Context } from './context.js'
+import { S3Inspector } from './inspect/inspector.js'
 import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes } from './keys.js'
 import { listUploads } from './list.js'
 import { checkMetadata } from './object-head.js'
@@ -16,7 +18,7 @@ import { resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
 import { AWS_CAPABILITIES } from './provider/capabilities.js'
-import { learn } from './provider/learn.js'
+import { learn, learnToRead } from './provider/learn.js'
 import { type Committed, readRecord } from './record/commit.js'
 import { newRecord } from './record/record.js'
 import { composeCall } from './service.js'
@@ -37,6 +39,8 @@ export class S3Store implements Store {
   readonly #learn: () => Promise<void>
   /** Once that succeeded. */
   #learnt: Promise<void> | undefined
+  readonly #learnToRead: () => Promise<void>
+  #reading: Promise<void> | undefined
   #isExclusive = false
   /** Unfinished uploads that this process wrote last, oldest first. */
   readonly #remembered = new Map<string, S3Upload>()
@@ -68,6 +72,7 @@ export class S3Store implements Store {
       logger: all.logger,
     }
     this.#learn = () => learn(this.#context, plain, options)
+    this.#learnToRead = () => learnToRead(this.#context, options)
   }
 
   get maxObjectSize(): number {
@@ -88,6 +93,15 @@ export class S3Store implements Store {
     if (this.#context.provider.conditionalWrites === 'none' && !this.#isExclusive) {
       throw new UploadError('ERR_INVALID_OPTIONS', { message: NEEDS_LOCKER })
     }
+  }
+
+  /** Whoever only looks writes nothing, and needs no locker. */
+  get #learntToRead(): Promise<void> {
+    this.#reading ??= (this.#learnt ?? this.#learnToRead()).catch((error) => {
+      this.#reading = undefined
+      throw error
+    })
+    return this.#reading
   }
 
   async create(upload: NewUpload, options: CreateOptions = {}): Promise<S3Upload> {
@@ -137,6 +151,10 @@ export class S3Store implements Store {
   async *list(): AsyncIterable<ListedUpload> {
     await this.ready({ exclusive: false })
     yield* listUploads(this.#context)
+  }
+
+  inspector(): Inspector {
+    return new S3Inspector(this.#context, () => this.#learntToRead)
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { NewUpload, Notes, UploadInfo } from './info.js'
+import type { Inspector, Remedy } from './inspect.js'
 import type { WriteLease } from './locker.js'
 
 /** The bytes of one request as they come. Iterated at most once, by the store. */
@@ -143,12 +144,22 @@ export interface UploadHandle {
   noteFinal?(finalId: string): Promise<void>
   /** Of a partial upload: the final ones that were noted. */
   finals?(): Promise<string[]>
+  /**
+   * Mends what the store's inspector found, as the only writer of the upload, and by commits like all others. Idempotent:
+   * where there is nothing of the kind any more, nothing is done. Present where there is an inspector.
+   * @returns whether something was done
+   * @throws UploadError ERR_CONFLICT if another process changed it meanwhile · ERR_STORE_UNAVAILABLE
+   */
+  mend?(remedy: StoreRemedy): Promise<boolean>
 }
 
 export interface TerminateOptions {
   /** Committed with the end of the upload: the record then stays, as `failed`, until it is terminated without them. */
   notes?: Notes
 }
+
+/** What a store can do by itself; the others take a whole server. */
+export type StoreRemedy = Extract<Remedy, 'adopt' | 'settle' | 'strays' | 'tidy'>
 
 export interface FailOptions {
   /** Committed with it. */
@@ -233,6 +244,8 @@ export interface Store {
    * @throws UploadError ERR_STORE_REFUSED, naming the permission that is missing · ERR_STORE_UNAVAILABLE
    */
   list?(): AsyncIterable<ListedUpload>
+  /** For the operator's tools: looks at what the store holds, and changes nothing. Absent: it offers no such look. */
+  inspector?(): Inspector
   /** Releases connections and timers. Appends still under way end first (their bodies were stopped by the caller). */
   close(): Promise<void>
 }

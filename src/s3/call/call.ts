@@ -57,6 +57,8 @@ export interface ListedPart extends NamedPart {
 export interface ListedObject {
   key: string
   etag: string
+  /** Bytes. */
+  size: number
   /** Milliseconds since the epoch. */
   modified: number
 }
@@ -77,7 +79,14 @@ export interface Operations {
   ]
   headObject: [
     { key: string /** Its checksum is to be told, too. */; checksum?: boolean },
-    Stored & { length: number; metadata: Record<string, string> },
+    Stored & {
+      length: number
+      metadata: Record<string, string>
+      /** Milliseconds since the epoch, if S3 says it. */
+      modified?: number | undefined
+      /** All that S3 told, if it was asked for: `CRC64NVME` and the like, as S3 writes them. */
+      checksums?: Record<string, string> | undefined
+    },
   ]
   /** At most 1,000 keys; missing ones are no failure. */
   deleteObjects: [{ keys: string[] }, undefined]

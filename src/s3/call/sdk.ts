@@ -227,6 +227,7 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
         objects: (output.Contents ?? []).map((object: any) => ({
           key: decodedKey(object.Key, output.EncodingType),
           etag: object.ETag ?? '',
+          size: object.Size ?? 0,
           modified: object.LastModified?.getTime() ?? 0,
         })),
         next: output.IsTruncated ? output.NextContinuationToken : undefined,
@@ -251,7 +252,13 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
         body: timed(output.Body, timeout),
       }
     case 'headObject':
-      return { ...storedOf(output), length: output.ContentLength ?? 0, metadata: output.Metadata ?? {} }
+      return {
+        ...storedOf(output),
+        length: output.ContentLength ?? 0,
+        metadata: output.Metadata ?? {},
+        modified: output.LastModified?.getTime(),
+        checksums: checksumsOf(output),
+      }
     case 'abortMultipartUpload':
       return undefined
     case 'uploadPartCopy':
@@ -266,6 +273,14 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
 function storedOf(output: any): Stored {
   const crc32 = output.ChecksumType === 'COMPOSITE' ? undefined : crc32OfBase64(output.ChecksumCRC32)
   return { etag: output.ETag ?? '', ...(crc32 === undefined ? {} : { crc32 }) }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: see above
+function checksumsOf(output: any): Record<string, string> | undefined {
+  const told = Object.entries(output).flatMap(([name, value]) =>
+    name.startsWith('Checksum') && typeof value === 'string' ? [[name.slice('Checksum'.length), value] as const] : [],
+  )
+  return told.length === 0 ? undefined : Object.fromEntries(told)
 }
 
 /** As it was asked for, unless the server does not know that. */

@@ -15,6 +15,8 @@ export interface StoredInfo {
 }
 
 export interface ForeignInfo {
+  /** Which server wrote it. */
+  author: 'tusd' | '@tus/s3-store'
   id: string
   /** The multipart upload, which both create together with the upload. */
   uploadId: string
@@ -55,6 +57,7 @@ function ofTusd(value: Json, { modified = 0 }: StoredInfo, objectId: string): Fo
   const isDeferred = value.SizeIsDeferred === true
   if (!isDeferred && !isSize(size)) return undefined
   return {
+    author: 'tusd',
     id,
     uploadId: id.slice(objectId.length + 1),
     length: isDeferred ? undefined : (size as number),
@@ -73,6 +76,7 @@ function ofTusNode(value: Json, { metadata, modified = 0 }: StoredInfo): Foreign
   const isDeferred = size === undefined || size === null
   if (!isDeferred && !isSize(size)) return undefined
   return {
+    author: '@tus/s3-store',
     id,
     uploadId,
     length: isDeferred ? undefined : (size as number),

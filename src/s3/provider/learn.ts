@@ -5,8 +5,9 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3'
 import { UploadError } from '../../errors.js'
+import { randomHex } from '../../store/random.js'
 import type { Call } from '../call/call.js'
-import { asStoreFailure } from '../call/faults.js'
+import { asStoreFailure, means } from '../call/faults.js'
 import { isSdkClient } from '../call/sdk.js'
 import type { S3Context } from '../context.js'
 import type { S3StoreOptions } from '../options.js'
@@ -29,10 +30,7 @@ const SERVER_TIMEOUT = 2_000
  */
 export async function learn(context: S3Context, plain: Call, given: S3StoreOptions): Promise<void> {
   const { provider, prefixes, logger } = context
-  const profile = await recognise(given)
-  limitBy(profile, context, given)
-  const known = { ...capabilitiesOf(profile), ...given.capabilities }
-  Object.assign(provider, known)
+  const { profile, known } = await lookUp(context, given)
   // A checksum of the whole can only be made where each part has one.
   const hasChecksums = known.checksums !== false && !given.disableContentHashes && isSdkClient(given.service)
   if (!hasChecksums) known.fullObjectChecksums = 'none'
@@ -50,6 +48,31 @@ export async function learn(context: S3Context, plain: Call, given: S3StoreOptio
     throw new UploadError('ERR_STORE_REFUSED', { message, cause: new Error(notes.join('; ')) })
   }
   Object.assign(provider, found)
+}
+
+/**
+ * What whoever only reads must know: found out without writing anything.
+ * @throws UploadError ERR_STORE_UNAVAILABLE
+ */
+export async function learnToRead(context: S3Context, given: S3StoreOptions): Promise<void> {
+  const { known } = await lookUp(context, given)
+  if (known.missingKey !== undefined) return
+  const missing = `${context.prefixes.metadataObjectPrefix}.holdfast-missing-${randomHex(8)}`
+  const answer = await context.call('getObject', { key: missing }).catch((error: unknown) => error)
+  if (means(answer, 'denied')) context.provider.missingKey = 'denied'
+  else if (!means(answer, 'missing-object')) throw asStoreFailure(answer)
+}
+
+/** What options and the provider's profile say. */
+async function lookUp(
+  context: S3Context,
+  given: S3StoreOptions,
+): Promise<{ profile: Profile; known: Partial<Capabilities> }> {
+  const profile = await recognise(given)
+  limitBy(profile, context, given)
+  const known = { ...capabilitiesOf(profile), ...given.capabilities }
+  Object.assign(context.provider, known)
+  return { profile, known }
 }
 
 /** Whose service it is: as the options say, by the host of the endpoint, or by how the server calls itself. */

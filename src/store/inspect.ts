@@ -1,0 +1,90 @@
+/**
+ * What the operator's tools ask of a store: what its records say, what it really holds, and where the two contradict each
+ * other. Nothing here changes anything; `mend` of an upload's handle does (store.ts).
+ * @module
+ */
+import type { UploadInfo } from './info.js'
+
+/** Who wrote a record; `unknown` for what is no record of any server that is known. */
+export type Author = 'holdfast' | 'tusd' | '@tus/s3-store' | 'unknown'
+
+/**
+ * What can be done about a finding. `adopt`: the record of another server is written anew as one of ours. `complete`: the
+ * upload is driven to its end. `settle`: it is marked as failed, since the store dropped what was committed. `expire`: it is
+ * ended, as a sweep does. `strays`: multipart uploads that its record does not name are aborted. `tidy`: what is left of an
+ * upload that has ended is removed.
+ */
+export type Remedy = 'adopt' | 'complete' | 'settle' | 'expire' | 'strays' | 'tidy'
+
+/** `wrong`: record and store contradict each other. `due`: something is to be done. `note`: good to know. */
+export type Level = 'wrong' | 'due' | 'note'
+
+export interface Finding {
+  /** Stays the same from version to version: docs/tools.md lists them. */
+  readonly code: string
+  readonly level: Level
+  /** In one sentence. */
+  readonly text: string
+  readonly remedy?: Remedy
+}
+
+/** One upload, as its record tells it. */
+export interface Summary {
+  readonly id: string
+  readonly author: Author
+  /** Undefined if the record cannot be read as one. */
+  readonly info: UploadInfo | undefined
+}
+
+export interface Inspection extends Summary {
+  /** The record as it stands there, but for what must not be shown. Undefined if it cannot be read. */
+  readonly record: Readonly<Record<string, unknown>> | undefined
+  /** What the store holds of the upload, in its own terms. */
+  readonly stored: Readonly<Record<string, unknown>>
+  readonly findings: readonly Finding[]
+}
+
+/** What may be a record, not read yet. */
+export interface RecordEntry {
+  /** The upload's ID, or what its objects are named by. */
+  readonly name: string
+  /** Milliseconds since the epoch: when it was last committed. */
+  readonly modifiedAt: number
+  /** @returns undefined if it is gone, or of another deployment @throws UploadError ERR_STORE_UNAVAILABLE */
+  read(): Promise<Summary | undefined>
+}
+
+export interface VerifyOptions {
+  /** Asks the store's own sizes and checksums alone, and reads nothing. Default: false. */
+  quick?: boolean | undefined
+  /** Told of bytes as they are read. */
+  onBytes?: ((bytes: number) => void) | undefined
+}
+
+export interface Verification extends Summary {
+  /**
+   * `good`: all that was compared is equal. `wrong`: something is not. `unfinished`: as good, of an upload that is not
+   * complete. `unknown`: there was nothing to compare the bytes with.
+   */
+  readonly result: 'good' | 'wrong' | 'unfinished' | 'unknown'
+  /** Bytes that were read. */
+  readonly read: number
+  /** CRC32 of the whole content, if all of it was read. */
+  readonly crc32: number | undefined
+  readonly findings: readonly Finding[]
+}
+
+export interface Inspector {
+  /** The records of the store, those of other servers too. @param prefix only IDs that begin so */
+  records(prefix?: string): AsyncIterable<RecordEntry>
+  /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE · ERR_STORE_REFUSED */
+  inspect(id: string): Promise<Inspection>
+  /** @throws UploadError as `inspect` */
+  verify(id: string, options?: VerifyOptions): Promise<Verification>
+}
+
+/** Milliseconds that a completion may take before it is worth a word. */
+export const COMPLETES_WITHIN = 5 * 60_000
+
+/** Milliseconds for which a writer may be at something that no record names yet. */
+export const WRITER_MAY_LIVE = 60 * 60_000
