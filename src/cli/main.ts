@@ -35,6 +35,22 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
     const { upload } = await import('./upload.js')
     await upload(files, readOptions('upload', flags, process.env), process.env)
   },
+  async ls(flags) {
+    await (await import('./ls.js')).ls(readOptions('ls', flags, process.env))
+  },
+  async inspect(flags, ids) {
+    await (await import('./inspect.js')).inspect(ids[0]!, readOptions('inspect', flags, process.env))
+  },
+  async verify(flags, ids) {
+    await (await import('./verify.js')).verify(ids, readOptions('verify', flags, process.env))
+  },
+}
+
+/** What commands take besides options. */
+const ARGUMENTS: { readonly [Name in CommandName]?: readonly [argument: string, help: string] } = {
+  upload: ['<file...>', 'The files to upload.'],
+  inspect: ['<id>', 'The ID of the upload: the end of its URL.'],
+  verify: ['[id...]', 'The IDs of uploads; or --all.'],
 }
 
 function program(): Command {
@@ -59,7 +75,8 @@ function addCommand(root: Command, name: CommandName): void {
   const command = root.command(name).description(summary).exitOverride().allowExcessArguments(false)
   if (name === 'config')
     command.addArgument(new Argument('<action>', 'What to do.').choices(['check', 'print', 'schema']))
-  if (name === 'upload') command.argument('<file...>', 'The files to upload.')
+  const argument = ARGUMENTS[name]
+  if (argument) command.argument(...argument)
   for (const [group, rows] of Object.entries(groups) as [string, Rows][]) {
     for (const [flag, row] of Object.entries(rows)) command.addOption(optionOf(flag, row).helpGroup(`${group}:`))
   }

@@ -24,7 +24,10 @@ export async function openAll(options: Any, log: Logger): Promise<Opened> {
   return { ...opened, locker: await openLocker(options) }
 }
 
-type Any = Options<'serve'> | Options<'sweep'>
+/** What each command has that opens a store. */
+export type StoreFlags = Omit<Options<'inspect'>, 'json'>
+
+type Any = Options<'serve'> | Options<'sweep'> | StoreFlags
 
 async function openFolder(options: Any): Promise<{ store: Store }> {
   const { DiskStore } = await import('../disk/index.js')

@@ -5,6 +5,7 @@
  */
 import { DEFAULTS } from '../s3/options.js'
 import { s3 } from './s3-options.js'
+import { inspecting, listing, verifying } from './tool-options.js'
 import { type Bounds, showSize, type ValueType } from './values.js'
 
 /** One option. Its name is the flag without the dashes. */
@@ -405,6 +406,18 @@ const LISTED = {
     },
   },
   upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
+  ls: {
+    summary: 'List uploads: their state, how far they are, and when somebody last wrote to them.',
+    groups: { Listing: listing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
+  inspect: {
+    summary: 'Show the record of an upload, what is really stored of it, and where the two contradict each other.',
+    groups: { Inspecting: inspecting, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
+  verify: {
+    summary: 'Read uploads, and compare their bytes with the checksums of their records.',
+    groups: { Verifying: verifying, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
 } as const
 
 /** The commands, and their options by group. */

@@ -21,6 +21,7 @@ export class Progress {
   readonly #out: NodeJS.WriteStream
   readonly #tracks = new Map<string, Track>()
   readonly #timer: NodeJS.Timeout
+  #counted: string | undefined
   /** Bytes of all uploads at earlier moments, for the rate. */
   #samples: { time: number; sent: number }[] = []
 
@@ -47,6 +48,16 @@ export class Progress {
     this.#samples = []
   }
 
+  /** How much was done of what nobody knows the whole of. @param bytes of all together, if there are any */
+  count(what: string, done: number, bytes = 0): void {
+    this.#counted = `${done} ${what}${bytes > 0 ? `, ${megabytes(bytes)}` : ''}`
+  }
+
+  /** Makes room for lines of others. */
+  clear(): void {
+    this.#clear()
+  }
+
   /** A line that stays. */
   say(text: string): void {
     this.#clear()
@@ -65,8 +76,8 @@ export class Progress {
   }
 
   #show(): void {
-    if (this.#tracks.size === 0) return
-    const line = lineOf([...this.#tracks.values()], this.#rate())
+    if (this.#tracks.size === 0 && this.#counted === undefined) return
+    const line = this.#counted ?? lineOf([...this.#tracks.values()], this.#rate())
     if (!this.#out.isTTY) return void this.#out.write(`${line}\n`)
     this.#clear()
     // A line that wraps could not be drawn over.

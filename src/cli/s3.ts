@@ -8,6 +8,7 @@ import { S3Store } from '../s3/index.js'
 import type { Logger } from '../server.js'
 import type { Store } from '../store/store.js'
 import { UsageError } from './failure.js'
+import type { StoreFlags } from './open.js'
 import type { Options } from './read-options.js'
 
 const CONNECTIONS = { keepAlive: true, maxSockets: 2_000 }
@@ -52,7 +53,7 @@ export function clientOf(options: Address, pathStyle: boolean): S3Client {
 
 /** @throws UploadError ERR_INVALID_OPTIONS · UsageError */
 export function openS3(
-  options: Options<'serve'> | Options<'sweep'>,
+  options: Options<'serve'> | Options<'sweep'> | StoreFlags,
   logger: Logger,
 ): { store: Store; close: () => Promise<void> } {
   const service = clientOf(options, styleOf(options).pathStyle)

@@ -36,3 +36,21 @@ export function wrap(text: string, width: number): string[] {
 /** A word for a shell, quoted if need be. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+/** Lines of cells, each column as wide as its widest cell; the last one goes on. @param right columns that end in line */
+export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const last = Math.max(0, ...rows.map((row) => row.length)) - 1
+  const widths = Array.from({ length: last }, (_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0
+        return right.includes(column) ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Text of others: what would end a line, command a terminal or not be seen is a question mark. */
+export const harmless = (text: string): string => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
