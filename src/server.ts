@@ -24,12 +24,13 @@ import { HookCalls } from './upload/hook-calls.js'
 import type { HookRequest, Hooks, Limits } from './upload/hooks.js'
 import { type Observer, observeAll } from './upload/observer.js'
 import { regularly } from './upload/regularly.js'
+import type { Repair, RepairOptions, RepairReport } from './upload/repair.js'
 import { Stores } from './upload/stores.js'
 import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { type SignedUrlOptions, TOKEN_PARAMETER, type Tokens, tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 
-export type { Counters, SweepOptions, SweepReport }
+export type { Counters, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {
@@ -182,6 +183,12 @@ export interface Holdfast {
    */
   terminate(id: string, options?: { store?: Store }): Promise<void>
   /**
+   * Mends one upload where that is safe, as `holdfast repair` does (docs/tools.md): a completion that a crash left is driven
+   * to its end, what no record names is removed, and what can never go on is marked so. Safe beside requests and other nodes.
+   * @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_NOT_IMPLEMENTED if the store cannot be inspected · others: not now
+   */
+  repair(id: string, options?: RepairOptions): Promise<RepairReport>
+  /**
    * Stops all bodies, stores and commits what arrived, answers 503, and closes the store and the locker.
    * @param options.timeout milliseconds; default 10,000
    */
@@ -242,6 +249,7 @@ export function createServer(options: ServerOptions): Holdfast {
     },
     sweep: (how) => stores.sweep(how),
     terminate: (id, where = {}) => stores.of(where.store ?? store).terminate(id),
+    repair: (id, how) => stores.first.repair(id, how),
     async close({ timeout = 10_000 } = {}) {
       stopSweeping?.()
       await stores.close(timeout)

@@ -41,6 +41,12 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
   async inspect(flags, ids) {
     await (await import('./inspect.js')).inspect(ids[0]!, readOptions('inspect', flags, process.env))
   },
+  async repair(flags, ids) {
+    await (await import('./repair.js')).repair(ids, readOptions('repair', flags, process.env))
+  },
+  async lifecycle(flags) {
+    await (await import('./lifecycle.js')).lifecycle(readOptions('lifecycle', flags, process.env))
+  },
   async verify(flags, ids) {
     await (await import('./verify.js')).verify(ids, readOptions('verify', flags, process.env))
   },
@@ -50,6 +56,7 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
 const ARGUMENTS: { readonly [Name in CommandName]?: readonly [argument: string, help: string] } = {
   upload: ['<file...>', 'The files to upload.'],
   inspect: ['<id>', 'The ID of the upload: the end of its URL.'],
+  repair: ['[id...]', 'The IDs of uploads; or --all.'],
   verify: ['[id...]', 'The IDs of uploads; or --all.'],
 }
 

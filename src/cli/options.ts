@@ -5,7 +5,7 @@
  */
 import { DEFAULTS } from '../s3/options.js'
 import { s3 } from './s3-options.js'
-import { inspecting, listing, verifying } from './tool-options.js'
+import { inspecting, lifecycleRules, listing, repairing, verifying } from './tool-options.js'
 import { type Bounds, showSize, type ValueType } from './values.js'
 
 /** One option. Its name is the flag without the dashes. */
@@ -417,6 +417,14 @@ const LISTED = {
   verify: {
     summary: 'Read uploads, and compare their bytes with the checksums of their records.',
     groups: { Verifying: verifying, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
+  repair: {
+    summary: 'Mend what crashes left of uploads, where that is safe; beside running servers, too.',
+    groups: { Repairing: repairing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
+  lifecycle: {
+    summary: 'Print or install the lifecycle rules of the bucket, which abort multipart uploads that nobody finished.',
+    groups: { Rules: lifecycleRules, S3: s3 },
   },
 } as const
 

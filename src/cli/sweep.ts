@@ -2,12 +2,13 @@
  * `holdfast sweep`: one sweep over all uploads, for cron. Exits 1 if not all could be done.
  * @module
  */
-import { asUploadError } from '../errors.js'
+import { prefixes } from '../s3/keys.js'
+import { rulesFor } from '../s3/lifecycle/rules.js'
 import { createServer, type SweepReport } from '../server.js'
-import { PlainError } from './failure.js'
 import { createLog } from './log.js'
-import { asUsage, openAll } from './open.js'
+import { openAll } from './open.js'
 import type { Options } from './read-options.js'
+import { inWords } from './tools.js'
 
 type SweepOptions = Options<'sweep'>
 
@@ -37,10 +38,7 @@ async function swept(options: SweepOptions, signal: AbortSignal): Promise<SweepR
       await close?.()
     }
   } catch (thrown) {
-    const error = asUsage(thrown, 'sweep')
-    if (error !== thrown) throw error
-    const { message, cause } = asUploadError(thrown)
-    throw new PlainError(`${message}${cause ? ` (${cause})` : ''}`, { cause: thrown })
+    throw inWords(thrown, 'sweep')
   }
 }
 
@@ -67,14 +65,7 @@ function textOf(report: SweepReport, dryRun: boolean): string {
 
 const DAY = 86_400_000
 
-/** As `aws s3api put-bucket-lifecycle-configuration --lifecycle-configuration` takes it; S3 counts in whole days. */
-function lifecycleFor({ s3ObjectPrefix = '', abandonedAfter = 7 * DAY }: SweepOptions): object {
-  const Prefix = s3ObjectPrefix === '' || s3ObjectPrefix.endsWith('/') ? s3ObjectPrefix : `${s3ObjectPrefix}/`
-  const rule = {
-    ID: 'holdfast-abort-unfinished-uploads',
-    Status: 'Enabled',
-    Filter: { Prefix },
-    AbortIncompleteMultipartUpload: { DaysAfterInitiation: Math.max(1, Math.ceil(abandonedAfter / DAY)) },
-  }
-  return { Rules: [rule] }
+/** As `aws s3api put-bucket-lifecycle-configuration --lifecycle-configuration` takes it. */
+function lifecycleFor({ s3ObjectPrefix, s3MetadataObjectPrefix, abandonedAfter = 7 * DAY }: SweepOptions): object {
+  return { Rules: rulesFor(prefixes(s3ObjectPrefix, s3MetadataObjectPrefix), { abortAfter: abandonedAfter }) }
 }

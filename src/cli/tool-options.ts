@@ -50,3 +50,32 @@ export const verifying = {
   parallel: { ...parallel, default: '4' },
   json,
 } as const satisfies Rows
+
+export const repairing = {
+  all,
+  prefix,
+  'dry-run': dryRun,
+  parallel: { ...parallel, default: '4' },
+  json,
+} as const satisfies Rows
+
+export const lifecycleRules = {
+  install: {
+    type: 'boolean',
+    default: 'false',
+    help: 'Put the rules into the bucket, beside those that are there. Without it they are only printed.',
+  },
+  'abort-after': {
+    type: 'duration',
+    default: '168h',
+    min: 1,
+    help: 'After how long a rule aborts multipart uploads that nobody finished; S3 counts in whole days. Longer than any upload may take.',
+  },
+  'expire-records-after': {
+    type: 'duration',
+    min: 1,
+    help: 'Another rule removes records and tails after so long, and with them the URLs of uploads. Needs a prefix of their own. Default: never.',
+  },
+  'dry-run': dryRun,
+  json,
+} as const satisfies Rows

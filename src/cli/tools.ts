@@ -4,7 +4,7 @@
  * @module
  */
 import { asUploadError, UploadError } from '../errors.js'
-import type { Logger } from '../server.js'
+import { createServer, type Holdfast, type Logger } from '../server.js'
 import type { Inspector, RecordEntry } from '../store/inspect.js'
 import { PlainError } from './failure.js'
 import { createLog } from './log.js'
@@ -28,17 +28,43 @@ export async function withTool<T>(
   command: CommandName,
   work: (tool: Tool) => Promise<T>,
 ): Promise<T> {
+  return opened(options, command, work, async ({ store, locker }) => {
+    await store.close()
+    await locker?.close?.()
+  })
+}
+
+/** As `withTool`, with all that a server does about uploads, but nothing that listens. */
+export async function withServer<T>(
+  options: StoreFlags,
+  command: CommandName,
+  work: (tool: Tool & { holdfast: Holdfast }) => Promise<T>,
+): Promise<T> {
+  let holdfast: Holdfast | undefined
+  const serving = (tool: Tool): Promise<T> => {
+    const { store, locker, logger } = tool
+    holdfast = createServer({ store, locker, logger, singleProcess: options.singleProcess })
+    return work({ ...tool, holdfast })
+  }
+  return opened(options, command, serving, async () => holdfast?.close())
+}
+
+async function opened<T>(
+  options: StoreFlags,
+  command: CommandName,
+  work: (tool: Tool) => Promise<T>,
+  close: (opened: Opened) => Promise<void>,
+): Promise<T> {
   const logger = createLog({ verbose: options.verbose, format: options.logFormat })
   try {
-    const opened = await openAll(options, logger)
+    const all = await openAll(options, logger)
     try {
-      const inspector = opened.store.inspector?.()
+      const inspector = all.store.inspector?.()
       if (inspector === undefined) throw new PlainError('This store cannot be looked at by tools.')
-      return await work({ ...opened, inspector, logger, signal: interrupted() })
+      return await work({ ...all, inspector, logger, signal: interrupted() })
     } finally {
-      await opened.store.close()
-      await opened.locker?.close?.()
-      await opened.close?.()
+      await close(all)
+      await all.close?.()
     }
   } catch (thrown) {
     throw inWords(thrown, command)
@@ -65,6 +91,9 @@ export function reasonOf(thrown: unknown): string {
   const { message, cause } = asUploadError(thrown)
   return `${message}${cause ? ` (${cause})` : ''}`
 }
+
+/** There is no such upload, or not any more. */
+export const isGone = (error: unknown): boolean => error instanceof UploadError && error.status === 404
 
 /** Does the work for each, some at once. @throws what the list throws, or the work */
 export async function forEach<T>(

@@ -8,7 +8,7 @@ import { findingsOf } from './inspect.js'
 import { bytes } from './ls.js'
 import type { Options } from './read-options.js'
 import { harmless, painter } from './table.js'
-import { FOUND, forEach, idsOf, openProgress, printLine, reasonOf, type Tool, withTool } from './tools.js'
+import { FOUND, forEach, idsOf, isGone, openProgress, printLine, reasonOf, type Tool, withTool } from './tools.js'
 
 type VerifyOptions = Options<'verify'>
 
@@ -67,8 +67,6 @@ async function verifyAll(
   }
   await forEach(idsOf(inspector, ids, options.prefix), { parallel, signal }, work).finally(() => progress?.close())
 }
-
-const isGone = (error: unknown): boolean => (error as { code?: string }).code === 'ERR_UPLOAD_NOT_FOUND'
 
 function lineOf({ id, author, info, result, read, crc32, findings }: Verification): object {
   return { id, author, state: info?.state ?? 'unknown', result, offset: info?.offset, read, crc32, findings }

@@ -90,7 +90,7 @@ export async function truncateTo(file: FileHandle, offset: number): Promise<void
 }
 
 /** A record of tusd takes the file's size for the offset. Ours must stand before bytes come that are not committed. */
-async function adopt(upload: DiskUpload, lock: Lock, file: FileHandle): Promise<void> {
+export async function adopt(upload: DiskUpload, lock: Lock, file: FileHandle): Promise<void> {
   if (upload.context.fsync === 'commit') await upload.sync(file, lock)
   await upload.commit(lock, {})
 }

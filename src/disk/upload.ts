@@ -16,6 +16,7 @@ import type {
   ByteRange,
   FailOptions,
   FinishOptions,
+  StoreRemedy,
   TerminateOptions,
   UploadHandle,
 } from '../store/store.js'
@@ -34,6 +35,7 @@ import {
 } from './files.js'
 import { isForeign, readRecord } from './load.js'
 import { acquire, heldBriefly, type Lock } from './lock.js'
+import { mend } from './mend.js'
 import { contentOf } from './read.js'
 import { type DiskRecord, encodeRecord, infoOf, isWhole, storageOf } from './record.js'
 
@@ -187,6 +189,16 @@ export class DiskUpload implements UploadHandle {
       if (isMissing(error)) return []
       throw asDiskFailure(error)
     }
+  }
+
+  /** A writer is left alone: ERR_UPLOAD_LOCKED. */
+  async mend(remedy: StoreRemedy): Promise<boolean> {
+    let isDone = false
+    const work = async (lock: Lock): Promise<void> => {
+      isDone = await mend(this, remedy, lock)
+    }
+    await this.#exclusively(undefined, work, true)
+    return isDone
   }
 
   /** What makes the record one of a complete upload. */

@@ -12,6 +12,8 @@ import type {
   ByteRange,
   FailOptions,
   FinishOptions,
+  Measure,
+  StoreRemedy,
   TerminateOptions,
   UploadHandle,
 } from '../store/store.js'
@@ -26,6 +28,7 @@ import type { Source } from './concat/source.js'
 import { noteWaiting, readWaiting } from './concat/waiting.js'
 import type { S3Context } from './context.js'
 import type { Keys } from './keys.js'
+import { mend } from './mend.js'
 import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
@@ -219,6 +222,10 @@ export class S3Upload implements UploadHandle {
 
   finals(): Promise<string[]> {
     return readWaiting(this.context, this.keys.finals)
+  }
+
+  mend(remedy: StoreRemedy, measured?: Measure): Promise<boolean> {
+    return mend(this, remedy, measured)
   }
 
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {

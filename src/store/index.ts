@@ -13,6 +13,18 @@ export type {
   UploadInfo,
   UploadState,
 } from './info.js'
+export type {
+  Author,
+  Finding,
+  Inspection,
+  Inspector,
+  Level,
+  RecordEntry,
+  Remedy,
+  Summary,
+  Verification,
+  VerifyOptions,
+} from './inspect.js'
 export type { AcquireOptions, Lease, Locker, WriteLease } from './locker.js'
 export type { StoreCall, StoreObserver } from './observer.js'
 export type {
@@ -25,8 +37,10 @@ export type {
   FailOptions,
   FinishOptions,
   ListedUpload,
+  Measure,
   OpenOptions,
   Store,
+  StoreRemedy,
   TerminateOptions,
   UploadHandle,
 } from './store.js'

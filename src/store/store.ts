@@ -147,10 +147,11 @@ export interface UploadHandle {
   /**
    * Mends what the store's inspector found, as the only writer of the upload, and by commits like all others. Idempotent:
    * where there is nothing of the kind any more, nothing is done. Present where there is an inspector.
+   * @param measured for `adopt`: what was found by reading the whole content, for a record without a checksum
    * @returns whether something was done
-   * @throws UploadError ERR_CONFLICT if another process changed it meanwhile · ERR_STORE_UNAVAILABLE
+   * @throws UploadError ERR_CONFLICT if another process changed it meanwhile · ERR_UPLOAD_LOCKED · ERR_STORE_UNAVAILABLE
    */
-  mend?(remedy: StoreRemedy): Promise<boolean>
+  mend?(remedy: StoreRemedy, measured?: Measure): Promise<boolean>
 }
 
 export interface TerminateOptions {
@@ -160,6 +161,12 @@ export interface TerminateOptions {
 
 /** What a store can do by itself; the others take a whole server. */
 export type StoreRemedy = Extract<Remedy, 'adopt' | 'settle' | 'strays' | 'tidy'>
+
+/** Of the whole content that had this entity tag. */
+export interface Measure {
+  etag: string
+  crc32: number
+}
 
 export interface FailOptions {
   /** Committed with it. */

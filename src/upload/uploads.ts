@@ -16,6 +16,7 @@ import { Finishing } from './finishing.js'
 import { terminate, type UploadsOptions, type Workshop } from './ground.js'
 import type { HookRequest, Limits } from './hooks.js'
 import { Outbox } from './outbox.js'
+import { type RepairOptions, type RepairReport, repair } from './repair.js'
 import { mustBeAlive, wantsCompletion } from './rules.js'
 import { Sweeper, type SweepOptions, type SweepReport } from './sweep.js'
 import type { Tokens } from './tokens.js'
@@ -126,6 +127,15 @@ export class Uploads {
   async sweep(options?: SweepOptions): Promise<SweepReport> {
     await this.ready()
     return this.#sweeper.sweep(options)
+  }
+
+  /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_NOT_IMPLEMENTED if the store has no inspector · others: not now */
+  async repair(id: string, how?: RepairOptions): Promise<RepairReport> {
+    if (!how?.dryRun) await this.ready()
+    const { store, now } = this.#options
+    const { writers, completions } = this.#shop
+    const complete = (of: string): Promise<UploadInfo> => completions.complete(of)
+    return repair({ store, writers, complete, now }, id, how)
   }
 
   /**

@@ -1,15 +1,18 @@
 /**
- * Content-MD5 instead of a CRC32 for DeleteObjects: AWS takes either, older MinIO, R2 and others only this.
+ * Content-MD5 instead of a CRC32 for DeleteObjects and lifecycle rules: AWS takes either, older MinIO, R2 and others only
+ * this.
  * @module
  */
 import { createHash } from 'node:crypto'
-import type { DeleteObjectsCommand } from '@aws-sdk/client-s3'
+import type { DeleteObjectsCommand, PutBucketLifecycleConfigurationCommand } from '@aws-sdk/client-s3'
 
 const REPLACED = /^x-amz-(?:checksum-|sdk-checksum-algorithm$)/
 
 /** Adds it after the SDK's own checksum was computed and before the request is signed. */
-export function withContentMd5(command: DeleteObjectsCommand): DeleteObjectsCommand {
-  command.middlewareStack.add(
+export function withContentMd5<C extends DeleteObjectsCommand | PutBucketLifecycleConfigurationCommand>(command: C): C {
+  // The two stacks differ in the type of their inputs, which this does not look at.
+  const stack = command.middlewareStack as DeleteObjectsCommand['middlewareStack']
+  stack.add(
     (next) => (args) => {
       const request = args.request as { headers: Record<string, string>; body: string | Uint8Array }
       const kept = Object.entries(request.headers).filter(([name]) => !REPLACED.test(name.toLowerCase()))

@@ -239,7 +239,8 @@ function ofRest(sight: Sight): Findings {
   } else if (strays.length > 0 && author === 'holdfast') {
     const whose = mayBeAtIt ? 'of a writer that is at it, or crashed' : 'of writers that crashed'
     const text = `The record does not name ${many(strays.length, 'multipart upload')} of its key, ${whose}.`
-    findings.push(finding('stray-multipart', mayBeAtIt ? 'note' : 'due', text, hasEnded ? 'tidy' : 'strays'))
+    const remedy = hasEnded ? 'tidy' : mayBeAtIt ? undefined : 'strays'
+    findings.push(finding('stray-multipart', mayBeAtIt ? 'note' : 'due', text, remedy))
   }
   if (upload.leftovers) {
     findings.push(finding('leftovers', 'due', 'Not all that is left of it could be removed yet.', 'tidy'))
