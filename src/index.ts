@@ -2,6 +2,8 @@
 export { FAILURES, type FailureCode, UploadError } from './errors.js'
 export type { CorsOptions } from './http/cors.js'
 export {
+  type Copied,
+  type CopyOptions,
   type Counters,
   createServer,
   type Holdfast,

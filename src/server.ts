@@ -16,9 +16,11 @@ import type { RequestHead, ResponseHead } from './protocol/message.js'
 import { codecFor, type SelectOptions } from './protocol/select.js'
 import { effectiveMethod } from './protocol/tus1/parse.js'
 import type { UploadInfo } from './store/info.js'
+import type { Exported } from './store/inspect.js'
 import type { Locker } from './store/locker.js'
 import type { Store } from './store/store.js'
 import type { Outcome, Report } from './upload/command.js'
+import type { Copied, CopyOptions } from './upload/copy.js'
 import { type Counters, noCounts } from './upload/counters.js'
 import { HookCalls } from './upload/hook-calls.js'
 import type { HookRequest, Hooks, Limits } from './upload/hooks.js'
@@ -30,7 +32,7 @@ import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { type SignedUrlOptions, TOKEN_PARAMETER, type Tokens, tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 
-export type { Counters, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
+export type { Copied, CopyOptions, Counters, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {
@@ -189,6 +191,12 @@ export interface Holdfast {
    */
   repair(id: string, options?: RepairOptions): Promise<RepairReport>
   /**
+   * Copies an upload of another store, finished or not, under its ID, as `holdfast import` does (docs/tools.md). What a crash
+   * leaves is gone on with by the next call.
+   * @throws UploadError, of either store
+   */
+  copy(source: Exported, options?: CopyOptions): Promise<Copied>
+  /**
    * Stops all bodies, stores and commits what arrived, answers 503, and closes the store and the locker.
    * @param options.timeout milliseconds; default 10,000
    */
@@ -250,6 +258,7 @@ export function createServer(options: ServerOptions): Holdfast {
     sweep: (how) => stores.sweep(how),
     terminate: (id, where = {}) => stores.of(where.store ?? store).terminate(id),
     repair: (id, how) => stores.first.repair(id, how),
+    copy: (source, how) => stores.first.copy(source, how),
     async close({ timeout = 10_000 } = {}) {
       stopSweeping?.()
       await stores.close(timeout)

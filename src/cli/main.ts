@@ -44,6 +44,9 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
   async repair(flags, ids) {
     await (await import('./repair.js')).repair(ids, readOptions('repair', flags, process.env))
   },
+  async import(flags) {
+    await (await import('./import.js')).importUploads(readOptions('import', flags, process.env))
+  },
   async lifecycle(flags) {
     await (await import('./lifecycle.js')).lifecycle(readOptions('lifecycle', flags, process.env))
   },

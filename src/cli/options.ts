@@ -5,7 +5,7 @@
  */
 import { DEFAULTS } from '../s3/options.js'
 import { s3 } from './s3-options.js'
-import { inspecting, lifecycleRules, listing, repairing, verifying } from './tool-options.js'
+import { importing, inspecting, lifecycleRules, listing, repairing, verifying } from './tool-options.js'
 import { type Bounds, showSize, type ValueType } from './values.js'
 
 /** One option. Its name is the flag without the dashes. */
@@ -421,6 +421,10 @@ const LISTED = {
   repair: {
     summary: 'Mend what crashes left of uploads, where that is safe; beside running servers, too.',
     groups: { Repairing: repairing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+  },
+  import: {
+    summary: 'Take over uploads of tusd and @tus/server: where they are, or copied from another bucket or a folder.',
+    groups: { Importing: importing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
   },
   lifecycle: {
     summary: 'Print or install the lifecycle rules of the bucket, which abort multipart uploads that nobody finished.',

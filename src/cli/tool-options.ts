@@ -79,3 +79,37 @@ export const lifecycleRules = {
   'dry-run': dryRun,
   json,
 } as const satisfies Rows
+
+export const importing = {
+  'from-dir': {
+    type: 'string',
+    sets: 'fromDir',
+    help: "Copy from this folder: of tusd's filestore, of @tus/file-store, or of Holdfast.",
+  },
+  'from-bucket': { type: 'string', help: 'Copy from this bucket, by the same credentials.' },
+  'from-object-prefix': { type: 'string', help: 'Before the key of every object there.' },
+  'from-metadata-object-prefix': {
+    type: 'string',
+    help: 'Before the keys of records and tails there. Default: --from-object-prefix.',
+  },
+  'from-endpoint': { type: 'string', help: 'URL of its S3 service. Default: --s3-endpoint.' },
+  'from-min-part-size': {
+    type: 'size',
+    min: 1,
+    help: 'The smallest part but the last that counts there. Default: --s3-min-part-size.',
+  },
+  'end-unfinished': {
+    type: 'boolean',
+    default: 'false',
+    help: 'End unfinished uploads in the other bucket where their bytes can be read in no other way: only here do they go on then.',
+  },
+  verify: {
+    type: 'boolean',
+    default: 'false',
+    help: 'Read what is finished once more, there and here, and compare.',
+  },
+  prefix,
+  'dry-run': dryRun,
+  parallel: { ...parallel, default: '4' },
+  json,
+} as const satisfies Rows

@@ -5,12 +5,20 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { UploadError } from '../errors.js'
-import type { Inspection, Inspector, RecordEntry, Summary, Verification, VerifyOptions } from '../store/inspect.js'
+import type {
+  Exported,
+  Inspection,
+  Inspector,
+  RecordEntry,
+  Summary,
+  Verification,
+  VerifyOptions,
+} from '../store/inspect.js'
 import { differences, measure } from '../store/measure.js'
 import { compare, type DiskSight } from './compare.js'
 import { asDiskFailure, isMissing, isUsableId, type Paths, pathsOf } from './files.js'
 import { listRecords, modifiedAt } from './list.js'
-import { isForeign, readRecord } from './load.js'
+import { corrupt, isForeign, readRecord } from './load.js'
 import { infoOf, storageOf } from './record.js'
 
 /** Looks at an upload that is written meanwhile. */
@@ -71,15 +79,31 @@ export class DiskInspector implements Inspector {
     if (quick || record.state === 'failed' || (isEmpty && !isDone)) {
       return { ...summary, result: rest, read: 0, crc32: undefined, findings: seen }
     }
-    const content = record.offset === 0 ? empty() : createReadStream(paths.data, { end: record.offset - 1 })
-    const measured = await measure(content, isDone ? record.digests : undefined, onBytes).catch((error) => {
-      throw asDiskFailure(error)
-    })
+    const content = contentFrom(paths.data, 0, record.offset)
+    const measured = await measure(content, isDone ? record.digests : undefined, onBytes)
     const { offset, crc32, digests } = record
     const findings = [...seen, ...differences({ offset, crc32, digests: isDone ? digests : undefined }, measured)]
     const isKnown = crc32 !== undefined || (isDone && digests !== undefined)
     const result = findings.some(({ level }) => level === 'wrong') ? 'wrong' : isDone && isKnown ? 'good' : rest
     return { ...summary, result, read: measured.length, crc32: isDone ? measured.crc32 : undefined, findings }
+  }
+
+  async export(id: string): Promise<Exported> {
+    const found = await this.#look(id)
+    const { paths, sight } = found
+    if (!sight) throw corrupt('the record cannot be read')
+    const { record, size = 0 } = sight
+    const { info, author } = summaryOf(id, found)
+    const readable = record.state === 'failed' ? 0 : Math.min(size, record.offset)
+    const lost = `its file has ${size} bytes, and ${record.offset} are committed`
+    return {
+      id,
+      author,
+      info: info!,
+      readable,
+      obstacle: record.state === 'failed' ? record.failure : readable < record.offset ? lost : undefined,
+      read: (first) => contentFrom(paths.data, first, readable),
+    }
   }
 
   /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE · ERR_STORE_REFUSED */
@@ -131,7 +155,15 @@ function summaryOf(id: string, { paths, sight }: Found): Summary {
 const unreadable = ({ record }: Paths) =>
   ({ code: 'record-unreadable', level: 'wrong', text: `${record} is no record that this version can read.` }) as const
 
-async function* empty(): AsyncGenerator<Uint8Array> {}
+/** @throws UploadError */
+export async function* contentFrom(path: string, first: number, end: number): AsyncGenerator<Uint8Array> {
+  if (first >= end) return
+  try {
+    yield* createReadStream(path, { start: first, end: end - 1 }) as AsyncIterable<Uint8Array>
+  } catch (error) {
+    throw asDiskFailure(error)
+  }
+}
 
 async function textOf(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch((error) => {

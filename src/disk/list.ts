@@ -19,12 +19,16 @@ export async function* listUploads(root: string): AsyncIterable<ListedUpload> {
 }
 
 /** What may be records, not read yet. @throws UploadError as above */
-export async function* listRecords(root: string, folder = root): AsyncIterable<Listed & { id: string }> {
+export async function* listRecords(
+  root: string,
+  ending = RECORD,
+  folder = root,
+): AsyncIterable<Listed & { id: string }> {
   for await (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield* listRecords(root, path)
-    const id = relative(root, path).split(sep).join('/').slice(0, -RECORD.length)
-    if (!entry.isFile() || !path.endsWith(RECORD) || !isUsableId(id)) continue
+    if (entry.isDirectory()) yield* listRecords(root, ending, path)
+    const id = relative(root, path).split(sep).join('/').slice(0, -ending.length)
+    if (!entry.isFile() || !path.endsWith(ending) || !isUsableId(id)) continue
     const found = await lookAt(path)
     if (found) yield { id, ...found }
   }

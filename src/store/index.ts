@@ -15,6 +15,9 @@ export type {
 } from './info.js'
 export type {
   Author,
+  Exported,
+  Exporter,
+  ExportOptions,
   Finding,
   Inspection,
   Inspector,

@@ -6,7 +6,7 @@
 import type { UploadInfo } from './info.js'
 
 /** Who wrote a record; `unknown` for what is no record of any server that is known. */
-export type Author = 'holdfast' | 'tusd' | '@tus/s3-store' | 'unknown'
+export type Author = 'holdfast' | 'tusd' | '@tus/s3-store' | '@tus/file-store' | 'unknown'
 
 /**
  * What can be done about a finding. `adopt`: the record of another server is written anew as one of ours. `complete`: the
@@ -74,9 +74,33 @@ export interface Verification extends Summary {
   readonly findings: readonly Finding[]
 }
 
-export interface Inspector {
-  /** The records of the store, those of other servers too. @param prefix only IDs that begin so */
+/** Committed bytes of an upload on their way to another store. */
+export interface Exported extends Summary {
+  readonly info: UploadInfo
+  /** How many bytes can be read, from the first one on. */
+  readonly readable: number
+  /** Why these are not all that are committed. */
+  readonly obstacle: string | undefined
+  read(first: number): AsyncIterable<Uint8Array>
+}
+
+export interface ExportOptions {
+  /**
+   * Unfinished uploads are ended here so that their bytes can be read, where that is the only way (S3 gives no part of an
+   * unfinished multipart upload). They can go on in the other store alone. Default: false.
+   */
+  endUnfinished?: boolean | undefined
+}
+
+/** What uploads can be copied from. */
+export interface Exporter {
+  /** The records, those of other servers too. @param prefix only IDs that begin so */
   records(prefix?: string): AsyncIterable<RecordEntry>
+  /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_CORRUPT · ERR_STORE_UNAVAILABLE */
+  export(id: string, options?: ExportOptions): Promise<Exported>
+}
+
+export interface Inspector extends Exporter {
   /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE · ERR_STORE_REFUSED */
   inspect(id: string): Promise<Inspection>
   /** @throws UploadError as `inspect` */

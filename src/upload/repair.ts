@@ -65,7 +65,8 @@ export async function repair(ground: RepairGround, id: string, options: RepairOp
   let seen = await inspector.inspect(id)
   const repairs: Repair[] = []
   for (const remedy of ORDER) {
-    if (options.only?.includes(remedy) === false || !calls(seen, remedy)) continue
+    const isWanted = calls(seen, remedy) || (remedy === 'adopt' && options.measured !== undefined)
+    if (options.only?.includes(remedy) === false || !isWanted) continue
     const found: Repair = options.dryRun ? { remedy, outcome: 'due' } : await tried(ground, seen, remedy, options)
     // One remedy may call for another, or make it needless; and to open an upload may be all that there is to do.
     if (found.outcome === 'done' || found.outcome === 'nothing') seen = await inspector.inspect(id)

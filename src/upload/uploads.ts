@@ -4,6 +4,7 @@
  */
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
+import type { Exported } from '../store/inspect.js'
 import type { ByteRange, UploadHandle } from '../store/store.js'
 import { Gate } from './access.js'
 import { Appends } from './appends.js'
@@ -11,6 +12,7 @@ import { checked } from './checked.js'
 import type { Command, Ground, Offset, Outcome } from './command.js'
 import { Completions, isPending } from './completions.js'
 import { isFinal } from './concatenate.js'
+import { type Copied, type CopyOptions, copy } from './copy.js'
 import { Creations } from './creations.js'
 import { Finishing } from './finishing.js'
 import { terminate, type UploadsOptions, type Workshop } from './ground.js'
@@ -136,6 +138,12 @@ export class Uploads {
     const { writers, completions } = this.#shop
     const complete = (of: string): Promise<UploadInfo> => completions.complete(of)
     return repair({ store, writers, complete, now }, id, how)
+  }
+
+  /** @throws UploadError, of either store */
+  async copy(source: Exported, how?: CopyOptions): Promise<Copied> {
+    if (!how?.dryRun) await this.ready()
+    return copy(this.#options.store, this.#shop.writers, source, how)
   }
 
   /**

@@ -41,14 +41,21 @@ export interface Left {
 export function startTusNode(major: 1 | 2, bucket: OpenBucket, sizes: Sizes): Promise<Peer> {
   const { endpoint, region, credentials } = bucket.bucket
   const s3 = { bucket: BUCKET, endpoint, region, credentials, forcePathStyle: true, maxAttempts: 1 }
+  return forked({ major, sizes, s3 })
+}
+
+/** Starts @tus/server with @tus/file-store. */
+export const startTusNodeOnDisk = (directory: string): Promise<Peer> => forked({ major: 2, directory })
+
+function forked(settings: { major: 1 | 2 } & Record<string, unknown>): Promise<Peer> {
   return inChild(async () => {
-    const child = fork(join(import.meta.dirname, 'tus-node.mjs'), [JSON.stringify({ major, sizes, s3 })], {
+    const child = fork(join(import.meta.dirname, 'tus-node.mjs'), [JSON.stringify(settings)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
     const port = await new Promise<number>((resolve, reject) => {
       child.once('message', (message) => resolve(message as number))
-      child.once('exit', (code) => reject(new Error(`@tus/server ${major} ended with ${code}`)))
+      child.once('exit', (code) => reject(new Error(`@tus/server ${settings.major} ended with ${code}`)))
     })
     return { child, url: `http://127.0.0.1:${port}/files/` }
   })

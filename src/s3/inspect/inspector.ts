@@ -4,12 +4,22 @@
  * @module
  */
 import { type FailureCode, UploadError } from '../../errors.js'
-import type { Inspection, Inspector, RecordEntry, Summary, Verification, VerifyOptions } from '../../store/inspect.js'
+import type {
+  Exported,
+  ExportOptions,
+  Inspection,
+  Inspector,
+  RecordEntry,
+  Summary,
+  Verification,
+  VerifyOptions,
+} from '../../store/inspect.js'
 import type { S3Context } from '../context.js'
 import { type Keys, keysOf, nameOfRecord, objectIdsOf } from '../keys.js'
 import { pagesOf } from '../list.js'
 import { infoOf } from '../record/record.js'
 import { compare } from './compare.js'
+import { exportOf } from './export.js'
 import { lookAt, type ReadRecord, readAny, type Sight } from './sight.js'
 import { verifySight } from './verify.js'
 
@@ -49,6 +59,13 @@ export class S3Inspector implements Inspector {
     const { keys, read, sight } = await this.#see(id)
     if (!sight) return { ...unreadable(keys, read), result: 'wrong', read: 0, crc32: undefined }
     return { ...this.#summaryOf(keys, read), ...(await verifySight(this.#context, sight, compare(sight), options)) }
+  }
+
+  async export(id: string, options: ExportOptions = {}): Promise<Exported> {
+    const { keys, read, sight } = await this.#see(id)
+    const summary = this.#summaryOf(keys, read)
+    if (!sight || !summary.info) throw new UploadError('ERR_STORE_CORRUPT')
+    return { ...summary, info: summary.info, ...(await exportOf(this.#context, sight, options)) }
   }
 
   /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE */
