@@ -9,7 +9,7 @@ import { type Source, sourceOf } from './import-source.js'
 import { bytes } from './ls.js'
 import type { Options } from './read-options.js'
 import { harmless } from './table.js'
-import { FOUND, forEach, openProgress, printLine, reasonOf, type Tool, withServer } from './tools.js'
+import { FOUND, forEach, type Out, openProgress, printLine, reasonOf, type Tool, withServer } from './tools.js'
 
 /** `converted`: its record was written anew; `wrong`: what is here is not what is there. */
 type Outcome = Copied['outcome'] | 'converted' | 'wrong' | 'failed'
@@ -33,7 +33,8 @@ interface Run extends Tool {
 
 type Work = (entry: RecordEntry, run: Run) => Promise<Imported | undefined>
 
-export async function importUploads(options: Options<'import'>): Promise<void> {
+/** @returns the exit status */
+export async function importUploads(options: Options<'import'>, out: Out = process.stdout): Promise<number> {
   const counts = new Map<Outcome, number>()
   let read = 0
   const interrupted = await withServer(options, 'import', async (tool) => {
@@ -57,8 +58,8 @@ export async function importUploads(options: Options<'import'>): Promise<void> {
           counts.set(imported.outcome, (counts.get(imported.outcome) ?? 0) + 1)
           progress?.count('imported', ++done, read)
           progress?.clear()
-          if (options.json) printLine(imported)
-          else process.stdout.write(textOf(imported, options.dryRun))
+          if (options.json) printLine(out, imported)
+          else out.write(textOf(imported, options.dryRun))
         },
       )
       return tool.signal.aborted
@@ -67,9 +68,9 @@ export async function importUploads(options: Options<'import'>): Promise<void> {
       await source?.close()
     }
   })
-  if (!options.json) process.stdout.write(summaryOf(counts, read, options.dryRun, interrupted))
+  if (!options.json) out.write(summaryOf(counts, read, options.dryRun, interrupted))
   const has = (...outcomes: Outcome[]): boolean => outcomes.some((outcome) => counts.has(outcome))
-  process.exitCode = has('failed', 'busy') || interrupted ? 1 : has('cannot', 'conflict', 'wrong') ? FOUND : 0
+  return has('failed', 'busy') || interrupted ? 1 : has('cannot', 'conflict', 'wrong') ? FOUND : 0
 }
 
 async function tried(work: Work, entry: RecordEntry, run: Run): Promise<Imported | undefined> {
@@ -121,23 +122,32 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 
 /** From elsewhere. */
 async function copyFrom(exporter: Exporter, entry: RecordEntry, run: Run): Promise<Imported | undefined> {
-  const { dryRun, verify, endUnfinished } = run.options
+  const { dryRun, verify } = run.options
   const summary = await entry.read()
   if (!summary) return undefined
   const { id, info } = summary
   if (!info) return told(summary, 'cannot', { reason: 'It is no record that can be read.' })
-  const source = await exporter.export(id, { endUnfinished: endUnfinished && !dryRun })
-  const endsFirst = dryRun && endUnfinished && source.obstacle !== undefined && info.state === 'open'
-  const copied = await run.holdfast.copy(endsFirst ? { ...source, obstacle: undefined } : source, {
-    dryRun,
-    onBytes: run.onBytes,
-    signal: run.signal,
-  })
+  const { source, refused } = await sourceFor(exporter, id, run)
+  const copied = refused ?? (await run.holdfast.copy(source, { dryRun, onBytes: run.onBytes, signal: run.signal }))
   const { state, offset, length } = copied.info ?? {}
   const isWhole = state === 'complete' && (copied.outcome === 'copied' || copied.outcome === 'there')
   const reason = verify && isWhole && !dryRun ? await difference(source, run) : undefined
   if (reason !== undefined) return told(summary, 'wrong', { state, offset, length, reason })
   return told(summary, copied.outcome, { state, offset, length, reason: copied.reason })
+}
+
+/** An upload is ended there only once its record is here. */
+async function sourceFor(
+  exporter: Exporter,
+  id: string,
+  { options: { dryRun, endUnfinished }, holdfast }: Run,
+): Promise<{ source: Exported; refused?: Copied }> {
+  const source = await exporter.export(id)
+  if (!endUnfinished || source.obstacle === undefined || source.info.state !== 'open') return { source }
+  if (dryRun) return { source: { ...source, obstacle: undefined, readable: source.info.offset } }
+  const begun = await holdfast.copy({ ...source, obstacle: undefined, readable: 0 })
+  if (begun.outcome !== 'copied' && begun.outcome !== 'there') return { source, refused: begun }
+  return { source: await exporter.export(id, { endUnfinished }) }
 }
 
 /** Both read once more. @returns what differs */

@@ -6,13 +6,14 @@ import type { Finding, Inspection, Level } from '../store/inspect.js'
 import { bytes, listedOf, showAge } from './ls.js'
 import type { Options } from './read-options.js'
 import { type Colour, columns, harmless, type Paint, painter, wrap } from './table.js'
-import { FOUND, withTool } from './tools.js'
+import { FOUND, type Out, print, withTool } from './tools.js'
 
-export async function inspect(id: string, options: Options<'inspect'>): Promise<void> {
+/** @returns the exit status */
+export async function inspect(id: string, options: Options<'inspect'>, out: Out = process.stdout): Promise<number> {
   const found = await withTool(options, 'inspect', ({ inspector }) => inspector.inspect(id))
-  if (options.json) console.log(JSON.stringify(found, undefined, 2))
-  else process.stdout.write(textOf(found, painter(process.stdout.isTTY, process.env)))
-  process.exitCode = isBad(found.findings) ? FOUND : 0
+  if (options.json) print(out, found)
+  else out.write(textOf(found, painter(out.isTTY === true, process.env)))
+  return isBad(found.findings) ? FOUND : 0
 }
 
 /** Something contradicts, or is to be done. */

@@ -8,19 +8,24 @@ import { RULE_IDS, rulesFor } from '../s3/lifecycle/rules.js'
 import { UsageError } from './failure.js'
 import type { Options } from './read-options.js'
 import { clientOf, styleOf } from './s3.js'
-import { inWords } from './tools.js'
+import { inWords, type Out, print } from './tools.js'
 
 type LifecycleOptions = Options<'lifecycle'>
 
-export async function lifecycle(options: LifecycleOptions): Promise<void> {
+/** @returns the exit status */
+export async function lifecycle(options: LifecycleOptions, out: Out = process.stdout): Promise<number> {
   try {
     const { s3ObjectPrefix, s3MetadataObjectPrefix, abortAfter, expireRecordsAfter } = options
     const wanted = rulesFor(prefixes(s3ObjectPrefix, s3MetadataObjectPrefix), { abortAfter, expireRecordsAfter })
     // As `aws s3api put-bucket-lifecycle-configuration --lifecycle-configuration` takes it.
-    if (!options.install) return console.log(JSON.stringify({ Rules: wanted }, undefined, 2))
+    if (!options.install) {
+      print(out, { Rules: wanted })
+      return 0
+    }
     const found = await installed(options, wanted)
-    if (options.json) console.log(JSON.stringify(found, undefined, 2))
-    else process.stdout.write(textOf(found, options))
+    if (options.json) print(out, found)
+    else out.write(textOf(found, options))
+    return 0
   } catch (error) {
     throw inWords(error, 'lifecycle')
   }

@@ -4,8 +4,8 @@
  */
 import type { RecordEntry, Summary } from '../store/inspect.js'
 import type { Options } from './read-options.js'
-import { columns, harmless, painter } from './table.js'
-import { forEach, openProgress, printLine, withTool } from './tools.js'
+import { columns, harmless, type Paint, painter } from './table.js'
+import { forEach, type Out, openProgress, printLine, withTool } from './tools.js'
 
 type State = NonNullable<Options<'ls'>['state']>
 
@@ -28,7 +28,8 @@ export interface Listed {
   concat?: string | undefined
 }
 
-export async function ls(options: Options<'ls'>): Promise<void> {
+/** @returns the exit status */
+export async function ls(options: Options<'ls'>, out: Out = process.stdout): Promise<number> {
   const { found, listed, interrupted } = await withTool(options, 'ls', async ({ inspector, signal }) => {
     const found: Listed[] = []
     const now = Date.now()
@@ -46,9 +47,9 @@ export async function ls(options: Options<'ls'>): Promise<void> {
   })
   found.sort((one, other) => other.activeAt - one.activeAt || (one.id < other.id ? -1 : 1))
   const shown = found.slice(0, options.limit)
-  if (options.json) for (const one of shown) printLine(one)
-  else process.stdout.write(textOf(shown, found, listed))
-  if (interrupted) process.exitCode = 1
+  if (options.json) for (const one of shown) printLine(out, one)
+  else out.write(textOf(shown, found, listed, painter(out.isTTY === true, process.env)))
+  return interrupted ? 1 : 0
 }
 
 async function read(entry: RecordEntry): Promise<Listed | undefined> {
@@ -67,8 +68,7 @@ export function listedOf({ id, author, info }: Summary, { modifiedAt }: Pick<Rec
 const HEAD = ['ID', 'STATE', 'BYTES', 'OF', '%', 'AGE', 'ACTIVE', 'EXPIRES', 'NAME']
 const RIGHT = [2, 3, 4, 5, 6, 7]
 
-function textOf(shown: readonly Listed[], found: readonly Listed[], listed: number): string {
-  const paint = painter(process.stdout.isTTY, process.env)
+function textOf(shown: readonly Listed[], found: readonly Listed[], listed: number, paint: Paint): string {
   const [head, ...lines] = columns([HEAD, ...shown.map((one) => cellsOf(one, Date.now()))], RIGHT)
   const table = shown.length > 0 ? [paint('bold', head!), ...lines, ''] : []
   return `${[...table, totalsOf(shown, found, listed)].join('\n')}\n`

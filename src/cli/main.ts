@@ -36,22 +36,22 @@ const RUN: { readonly [Name in CommandName]: (flags: Flags, files: readonly stri
     await upload(files, readOptions('upload', flags, process.env), process.env)
   },
   async ls(flags) {
-    await (await import('./ls.js')).ls(readOptions('ls', flags, process.env))
+    process.exitCode = await (await import('./ls.js')).ls(readOptions('ls', flags, process.env))
   },
   async inspect(flags, ids) {
-    await (await import('./inspect.js')).inspect(ids[0]!, readOptions('inspect', flags, process.env))
+    process.exitCode = await (await import('./inspect.js')).inspect(ids[0]!, readOptions('inspect', flags, process.env))
   },
   async repair(flags, ids) {
-    await (await import('./repair.js')).repair(ids, readOptions('repair', flags, process.env))
+    process.exitCode = await (await import('./repair.js')).repair(ids, readOptions('repair', flags, process.env))
   },
   async import(flags) {
-    await (await import('./import.js')).importUploads(readOptions('import', flags, process.env))
+    process.exitCode = await (await import('./import.js')).importUploads(readOptions('import', flags, process.env))
   },
   async lifecycle(flags) {
-    await (await import('./lifecycle.js')).lifecycle(readOptions('lifecycle', flags, process.env))
+    process.exitCode = await (await import('./lifecycle.js')).lifecycle(readOptions('lifecycle', flags, process.env))
   },
   async verify(flags, ids) {
-    await (await import('./verify.js')).verify(ids, readOptions('verify', flags, process.env))
+    process.exitCode = await (await import('./verify.js')).verify(ids, readOptions('verify', flags, process.env))
   },
 }
 
@@ -128,6 +128,8 @@ function flagsOf(collected: Record<string, unknown>, groups: Readonly<Record<str
 }
 
 async function main(): Promise<void> {
+  // Whoever reads the answer may have seen enough of it: `holdfast ls | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   try {
     refuseTusdFlags(process.argv.slice(2))
     readSecretFiles(process.env)

@@ -8,7 +8,7 @@ import { UsageError } from './failure.js'
 import { findingsOf } from './inspect.js'
 import type { Options } from './read-options.js'
 import { harmless, type Paint, painter } from './table.js'
-import { FOUND, forEach, idsOf, isGone, openProgress, printLine, reasonOf, withServer } from './tools.js'
+import { FOUND, forEach, idsOf, isGone, type Out, openProgress, printLine, reasonOf, withServer } from './tools.js'
 
 interface Counts {
   seen: number
@@ -19,11 +19,16 @@ interface Counts {
   problems: number
 }
 
-export async function repair(ids: readonly string[], options: Options<'repair'>): Promise<void> {
+/** @returns the exit status */
+export async function repair(
+  ids: readonly string[],
+  options: Options<'repair'>,
+  out: Out = process.stdout,
+): Promise<number> {
   if (options.all === ids.length > 0) throw new UsageError('repair: name uploads by their IDs, or all with --all.')
   const { dryRun, parallel, json } = options
   const counts: Counts = { seen: 0, mended: 0, left: 0, busy: 0, problems: 0 }
-  const paint = painter(process.stdout.isTTY, process.env)
+  const paint = painter(out.isTTY === true, process.env)
   const interrupted = await withServer(options, 'repair', async ({ holdfast, inspector, signal }) => {
     if (!dryRun) await holdfast.ready()
     const progress = openProgress()
@@ -32,8 +37,8 @@ export async function repair(ids: readonly string[], options: Options<'repair'>)
         const report = await holdfast.repair(id, { dryRun })
         count(counts, report)
         progress?.clear()
-        if (json) printLine(report)
-        else process.stdout.write(textOf(report, options.all, paint))
+        if (json) printLine(out, report)
+        else out.write(textOf(report, options.all, paint))
       } catch (error) {
         // It was removed since it was listed.
         if (options.all && isGone(error)) return
@@ -47,8 +52,8 @@ export async function repair(ids: readonly string[], options: Options<'repair'>)
     await forEach(idsOf(inspector, ids, options.prefix), { parallel, signal }, work).finally(() => progress?.close())
     return signal.aborted
   })
-  if (!json) process.stdout.write(summaryOf(counts, dryRun, interrupted))
-  process.exitCode = counts.problems > 0 || interrupted ? 1 : counts.left > 0 ? FOUND : 0
+  if (!json) out.write(summaryOf(counts, dryRun, interrupted))
+  return counts.problems > 0 || interrupted ? 1 : counts.left > 0 ? FOUND : 0
 }
 
 function count(counts: Counts, { repairs, left }: RepairReport): void {

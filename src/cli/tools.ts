@@ -58,25 +58,21 @@ async function opened<T>(
   const logger = createLog({ verbose: options.verbose, format: options.logFormat })
   try {
     const all = await openAll(options, logger)
+    const abort = new AbortController()
+    const interrupt = (): void => abort.abort()
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
     try {
       const inspector = all.store.inspector?.()
       if (inspector === undefined) throw new PlainError('This store cannot be looked at by tools.')
-      return await work({ ...all, inspector, logger, signal: interrupted() })
+      return await work({ ...all, inspector, logger, signal: abort.signal })
     } finally {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
       await close(all)
       await all.close?.()
     }
   } catch (thrown) {
     throw inWords(thrown, command)
   }
-}
-
-function interrupted(): AbortSignal {
-  const abort = new AbortController()
-  const interrupt = (): void => abort.abort()
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
-  return abort.signal
 }
 
 /** A failure as a sentence for whoever ran the command. */
@@ -128,5 +124,15 @@ export type Entries = AsyncIterable<RecordEntry>
 /** Drawn on a terminal; elsewhere there is none. */
 export const openProgress = (): Progress | undefined => (process.stderr.isTTY ? new Progress() : undefined)
 
+/** Where the answer of a command goes. */
+export interface Out {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+}
+
 /** One document a line. */
-export const printLine = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
+export const printLine = (out: Out, value: unknown): void => void out.write(`${JSON.stringify(value)}\n`)
+
+/** One document. */
+export const print = (out: Out, value: unknown): void => void out.write(`${JSON.stringify(value, undefined, 2)}\n`)

@@ -8,7 +8,18 @@ import { findingsOf } from './inspect.js'
 import { bytes } from './ls.js'
 import type { Options } from './read-options.js'
 import { harmless, painter } from './table.js'
-import { FOUND, forEach, idsOf, isGone, openProgress, printLine, reasonOf, type Tool, withTool } from './tools.js'
+import {
+  FOUND,
+  forEach,
+  idsOf,
+  isGone,
+  type Out,
+  openProgress,
+  printLine,
+  reasonOf,
+  type Tool,
+  withTool,
+} from './tools.js'
 
 type VerifyOptions = Options<'verify'>
 
@@ -23,15 +34,20 @@ interface Counts {
   read: number
 }
 
-export async function verify(ids: readonly string[], options: VerifyOptions): Promise<void> {
+/** @returns the exit status */
+export async function verify(
+  ids: readonly string[],
+  options: VerifyOptions,
+  out: Out = process.stdout,
+): Promise<number> {
   if (options.all === ids.length > 0) throw new UsageError('verify: name uploads by their IDs, or all with --all.')
   const counts: Counts = { good: 0, wrong: 0, unfinished: 0, unknown: 0, problems: 0, read: 0 }
   const interrupted = await withTool(options, 'verify', async (tool) => {
-    await verifyAll(ids, options, tool, counts)
+    await verifyAll(ids, options, tool, counts, out)
     return tool.signal.aborted
   })
-  if (!options.json) process.stdout.write(summaryOf(counts, interrupted))
-  process.exitCode = counts.wrong > 0 ? FOUND : counts.problems > 0 || interrupted ? 1 : 0
+  if (!options.json) out.write(summaryOf(counts, interrupted))
+  return counts.wrong > 0 ? FOUND : counts.problems > 0 || interrupted ? 1 : 0
 }
 
 async function verifyAll(
@@ -39,9 +55,10 @@ async function verifyAll(
   options: VerifyOptions,
   { inspector, signal }: Tool,
   counts: Counts,
+  out: Out,
 ): Promise<void> {
   const progress = openProgress()
-  const paint = painter(process.stdout.isTTY, process.env)
+  const paint = painter(out.isTTY === true, process.env)
   const { quick, parallel, json } = options
   let done = 0
   const work = async (id: string): Promise<void> => {
@@ -53,8 +70,8 @@ async function verifyAll(
       const found = await inspector.verify(id, { quick, onBytes })
       counts[found.result]++
       progress?.clear()
-      if (json) printLine(lineOf(found))
-      else if (ids.length > 0 || found.result === 'wrong') process.stdout.write(textOf(found, paint))
+      if (json) printLine(out, lineOf(found))
+      else if (ids.length > 0 || found.result === 'wrong') out.write(textOf(found, paint))
     } catch (error) {
       // It was removed since it was listed.
       if (options.all && isGone(error)) return

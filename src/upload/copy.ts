@@ -52,7 +52,10 @@ export async function copy(
   if (info.concat?.kind === 'final' && info.state !== 'complete') {
     return { outcome: 'cannot', reason: 'its partial uploads are not joined yet' }
   }
-  if (options.dryRun) return { outcome: 'copied', info: { ...info, offset: readable } }
+  if (options.dryRun) {
+    const here = await seen(store, id)
+    return (here && refusalOf(here, source)) ?? { outcome: 'copied', info: { ...info, offset: readable } }
+  }
   try {
     return await writers.exclusively(id, 0, async ({ lease }) => {
       const handle = await openOrCreate(store, source, lease)
@@ -69,6 +72,16 @@ export async function copy(
     if (code === 'ERR_MAX_SIZE_EXCEEDED' || code === 'ERR_METADATA_TOO_LARGE') {
       return { outcome: 'cannot', reason: error.message }
     }
+    throw error
+  }
+}
+
+/** Without changing anything. */
+async function seen(store: Store, id: string): Promise<UploadInfo | undefined> {
+  try {
+    return (await store.inspector?.().inspect(id))?.info
+  } catch (error) {
+    if (error instanceof UploadError && error.status === 404) return undefined
     throw error
   }
 }
