@@ -3,96 +3,18 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import {
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  PutObjectCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3'
-import { S3Store, type S3StoreOptions } from '../../../src/s3/index.js'
+import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import { rangesOf } from '../../../src/s3/inspect/compare.js'
 import type { Finding, Level } from '../../../src/store/inspect.js'
-import type { UploadHandle } from '../../../src/store/store.js'
 import { bodyOf } from '../../support/body.js'
-import { BUCKET, clientOf, KNOWN, type OpenBucket, openBucket, someBytes } from '../../support/bucket.js'
+import { BUCKET, someBytes } from '../../support/bucket.js'
+import { type Bench, DAY, openBench, PART } from './bench.js'
 
-const KiB = 1024
-const PART = 64 * KiB
-const limits = { minPartSize: PART, preferredPartSize: PART, commitInterval: 1, maxAttempts: 2, capabilities: KNOWN }
-const DAY = 86_400_000
-
-let bucket: OpenBucket
-let store: S3Store
-let clock = Date.now()
-const stores: S3Store[] = []
-
-function openStore(options: Partial<S3StoreOptions> = {}): S3Store {
-  const opened = new S3Store({
-    bucket: BUCKET,
-    service: clientOf(bucket.bucket),
-    ...limits,
-    now: () => clock,
-    ...options,
-  })
-  stores.push(opened)
-  return opened
-}
-
+let bench: Bench
 before(async () => {
-  bucket = await openBucket({ minPartSize: PART })
-  store = openStore()
+  bench = await openBench()
 })
-after(async () => {
-  for (const one of stores) await one.close()
-  await bucket.close()
-})
-
-let last = 0
-const newId = (): string => `upload${++last}`
-
-async function begin(length: number | undefined, sent: number, more = {}): Promise<UploadHandle & { id: string }> {
-  const id = newId()
-  const handle = await store.create({ id, length, metadata: {}, metadataField: undefined, ...more })
-  // Whole parts first: a chunk of another size would have parts of its own size.
-  const whole = length !== sent && sent > PART ? sent - (sent % PART) : sent
-  for (const count of [whole, sent - whole].filter((one) => one > 0)) {
-    await handle.append(handle.info.offset, bodyOf([someBytes(count)], { length: count, end: 'end' }))
-  }
-  return Object.assign(handle, { id })
-}
-
-/** Two parts and 100 bytes of tail, of 10 parts. */
-const unfinished = (more = {}) => begin(10 * PART, 2 * PART + 100, more)
-const small = () => begin(1000, 1000)
-const large = () => begin(2 * PART + 7, 2 * PART + 7)
-
-const put = (Key: string, Body: Uint8Array | string) =>
-  bucket.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body }))
-const remove = (Key: string) => bucket.client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key }))
-const multipartIdOf = async (id: string): Promise<string> => (await recordOf(id)).Holdfast.uploadId as string
-const putPart = async (id: string, PartNumber: number, Body: Uint8Array, UploadId?: string) =>
-  bucket.client.send(
-    new UploadPartCommand({
-      Bucket: BUCKET,
-      Key: id,
-      PartNumber,
-      Body,
-      UploadId: UploadId ?? (await multipartIdOf(id)),
-    }),
-  )
-
-// biome-ignore lint/suspicious/noExplicitAny: JSON
-async function recordOf(id: string): Promise<any> {
-  const { Body } = await bucket.client.send(new GetObjectCommand({ Bucket: BUCKET, Key: `${id}.info` }))
-  return JSON.parse(await Body!.transformToString())
-}
-
-/** The record as another one, with the same state of S3. */
-async function rewrite(id: string, changes: Record<string, unknown>): Promise<void> {
-  const record = await recordOf(id)
-  await put(`${id}.info`, JSON.stringify({ ...record, Holdfast: { ...record.Holdfast, ...changes } }))
-}
+after(() => bench.close())
 
 type Row = [code: string, level: Level, says: RegExp, make: () => Promise<string>]
 
@@ -102,12 +24,12 @@ const rows: Row[] = [
     'wrong',
     /Of 2 committed parts S3 does not have 2\./,
     async () => {
-      const { id } = await unfinished()
+      const { id } = await bench.unfinished()
       // Another multipart upload of the key, which has the first part alone.
       const Key = id
-      const { UploadId } = await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key }))
-      await putPart(id, 1, someBytes(PART), UploadId)
-      await rewrite(id, { uploadId: UploadId })
+      const { UploadId } = await bench.bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key }))
+      await bench.putPart(id, 1, someBytes(PART), UploadId)
+      await bench.rewrite(id, { uploadId: UploadId })
       return id
     },
   ],
@@ -116,8 +38,8 @@ const rows: Row[] = [
     'wrong',
     /a part was replaced by other bytes/,
     async () => {
-      const { id } = await unfinished()
-      await putPart(id, 2, someBytes(PART))
+      const { id } = await bench.unfinished()
+      await bench.putPart(id, 2, someBytes(PART))
       return id
     },
   ],
@@ -126,8 +48,8 @@ const rows: Row[] = [
     'wrong',
     /but of part 1 S3 has 5\./,
     async () => {
-      const { id } = await unfinished()
-      await putPart(id, 1, someBytes(5))
+      const { id } = await bench.unfinished()
+      await bench.putPart(id, 1, someBytes(5))
       return id
     },
   ],
@@ -136,8 +58,8 @@ const rows: Row[] = [
     'wrong',
     /have 131072 bytes, and those in S3 65541\./,
     async () => {
-      const { id } = await unfinished()
-      await putPart(id, 2, someBytes(5))
+      const { id } = await bench.unfinished()
+      await bench.putPart(id, 2, someBytes(5))
       return id
     },
   ],
@@ -146,8 +68,8 @@ const rows: Row[] = [
     'note',
     /1 parts after the last committed one/,
     async () => {
-      const { id } = await unfinished()
-      await putPart(id, 3, someBytes(PART))
+      const { id } = await bench.unfinished()
+      await bench.putPart(id, 3, someBytes(PART))
       return id
     },
   ],
@@ -156,8 +78,8 @@ const rows: Row[] = [
     'wrong',
     /and with it the 2 parts that were committed/,
     async () => {
-      const { id } = await unfinished()
-      await bucket.abortMultiparts(id)
+      const { id } = await bench.unfinished()
+      await bench.bucket.abortMultiparts(id)
       return id
     },
   ],
@@ -166,8 +88,8 @@ const rows: Row[] = [
     'wrong',
     /Slot 0, with 100 bytes of the tail, is not there\./,
     async () => {
-      const { id } = await unfinished()
-      await remove(`${id}.part`)
+      const { id } = await bench.unfinished()
+      await bench.remove(`${id}.part`)
       return id
     },
   ],
@@ -176,8 +98,8 @@ const rows: Row[] = [
     'wrong',
     /Slot 0 has 100 bytes, and should have 116/,
     async () => {
-      const { id } = await unfinished()
-      await put(`${id}.part`, someBytes(100))
+      const { id } = await bench.unfinished()
+      await bench.put(`${id}.part`, someBytes(100))
       return id
     },
   ],
@@ -186,8 +108,8 @@ const rows: Row[] = [
     'wrong',
     /Slot 0 was replaced/,
     async () => {
-      const { id } = await unfinished()
-      await put(`${id}.part`, someBytes(116))
+      const { id } = await bench.unfinished()
+      await bench.put(`${id}.part`, someBytes(116))
       return id
     },
   ],
@@ -196,10 +118,10 @@ const rows: Row[] = [
     'note',
     /in slot 1, 3–4: it is used again/,
     async () => {
-      const { id } = await unfinished()
-      for (const slot of [1, 3, 4]) await put(`${id}.part${slot}`, 'x')
+      const { id } = await bench.unfinished()
+      for (const slot of [1, 3, 4]) await bench.put(`${id}.part${slot}`, 'x')
       // Those are of other uploads.
-      for (const name of ['.partial', '.part01', '.part200', '.part1.info']) await put(`${id}${name}`, 'x')
+      for (const name of ['.partial', '.part01', '.part200', '.part1.info']) await bench.put(`${id}${name}`, 'x')
       return id
     },
   ],
@@ -208,8 +130,8 @@ const rows: Row[] = [
     'due',
     /in slot 0: it may be removed/,
     async () => {
-      const { id } = await small()
-      await put(`${id}.part`, 'x')
+      const { id } = await bench.small()
+      await bench.put(`${id}.part`, 'x')
       return id
     },
   ],
@@ -218,8 +140,8 @@ const rows: Row[] = [
     'note',
     /1 multipart upload of its key, of a writer that is at it/,
     async () => {
-      const { id } = await unfinished()
-      await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: id }))
+      const { id } = await bench.unfinished()
+      await bench.bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: id }))
       return id
     },
   ],
@@ -228,8 +150,8 @@ const rows: Row[] = [
     'due',
     /1 multipart upload of its key, of writers that crashed/,
     async () => {
-      const { id } = await small()
-      await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: id }))
+      const { id } = await bench.small()
+      await bench.bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: id }))
       return id
     },
   ],
@@ -238,20 +160,20 @@ const rows: Row[] = [
     'due',
     /All 131072 bytes are committed/,
     async () => {
-      const id = newId()
-      const handle = await store.create({ id, length: 2 * PART, metadata: {}, metadataField: undefined })
+      const id = bench.newId()
+      const handle = await bench.store.create({ id, length: 2 * PART, metadata: {}, metadataField: undefined })
       await handle.append(0, bodyOf([someBytes(2 * PART)], { length: 2 * PART, end: 'end' }), { completes: 'no' })
       return id
     },
   ],
-  ['expired', 'due', /It expired at 20/, async () => (await unfinished({ deadline: clock - 1000 })).id],
+  ['expired', 'due', /It expired at 20/, async () => (await bench.unfinished({ deadline: bench.clock.now - 1000 })).id],
   [
     'may-be-dropped',
     'note',
     /may drop its multipart upload since 20/,
     async () => {
-      const { id } = await unfinished()
-      await rewrite(id, { expiresAt: clock - 5 })
+      const { id } = await bench.unfinished()
+      await bench.rewrite(id, { expiresAt: bench.clock.now - 5 })
       return id
     },
   ],
@@ -260,20 +182,20 @@ const rows: Row[] = [
     'note',
     /of 7 bytes is under its key, which is not of this upload/,
     async () => {
-      const { id } = await unfinished()
-      await put(id, someBytes(7))
+      const { id } = await bench.unfinished()
+      await bench.put(id, someBytes(7))
       return id
     },
   ],
-  ['completing', 'note', /its object is being made/, async () => complete((await unfinished()).id)],
+  ['completing', 'note', /its object is being made/, async () => bench.complete((await bench.unfinished()).id)],
   [
     'completing',
     'due',
     /is completing for 1440 minutes/,
     async () => {
-      const { id } = await unfinished()
-      await complete(id)
-      clock += DAY
+      const { id } = await bench.unfinished()
+      await bench.complete(id)
+      bench.clock.now += DAY
       return id
     },
   ],
@@ -282,9 +204,9 @@ const rows: Row[] = [
     'wrong',
     /neither the multipart upload any more nor the object of it/,
     async () => {
-      const { id } = await unfinished()
-      await complete(id)
-      await bucket.abortMultiparts(id)
+      const { id } = await bench.unfinished()
+      await bench.complete(id)
+      await bench.bucket.abortMultiparts(id)
       return id
     },
   ],
@@ -293,8 +215,8 @@ const rows: Row[] = [
     'wrong',
     /The object upload\d+ is not there\./,
     async () => {
-      const { id } = await large()
-      await remove(id)
+      const { id } = await bench.large()
+      await bench.remove(id)
       return id
     },
   ],
@@ -303,8 +225,8 @@ const rows: Row[] = [
     'wrong',
     /The object has 999 bytes, and the record says 1000\./,
     async () => {
-      const { id } = await small()
-      await put(id, someBytes(999))
+      const { id } = await bench.small()
+      await bench.put(id, someBytes(999))
       return id
     },
   ],
@@ -313,8 +235,8 @@ const rows: Row[] = [
     'wrong',
     /The object was replaced/,
     async () => {
-      const { id } = await small()
-      await put(id, someBytes(1000))
+      const { id } = await bench.small()
+      await bench.put(id, someBytes(1000))
       return id
     },
   ],
@@ -323,8 +245,8 @@ const rows: Row[] = [
     'wrong',
     /By S3 the CRC32 of the object is \d+, and by the record 1\./,
     async () => {
-      const { id } = await large()
-      await rewrite(id, { crc32: 1 })
+      const { id } = await bench.large()
+      await bench.rewrite(id, { crc32: 1 })
       return id
     },
   ],
@@ -333,8 +255,8 @@ const rows: Row[] = [
     'note',
     /does not carry the marks/,
     async () => {
-      const { id } = await small()
-      await put(id, (await bucket.object(id)).bytes)
+      const { id } = await bench.small()
+      await bench.put(id, (await bench.bucket.object(id)).bytes)
       return id
     },
   ],
@@ -343,8 +265,8 @@ const rows: Row[] = [
     'due',
     /Not all that is left/,
     async () => {
-      const { id } = await small()
-      await rewrite(id, { leftovers: true })
+      const { id } = await bench.small()
+      await bench.rewrite(id, { leftovers: true })
       return id
     },
   ],
@@ -353,8 +275,8 @@ const rows: Row[] = [
     'due',
     /It has failed \(too late\), and this is left of it: its multipart upload, 1 slots\./,
     async () => {
-      const { id } = await unfinished()
-      await rewrite(id, { state: 'failed', failure: 'too late' })
+      const { id } = await bench.unfinished()
+      await bench.rewrite(id, { state: 'failed', failure: 'too late' })
       return id
     },
   ],
@@ -363,8 +285,8 @@ const rows: Row[] = [
     'note',
     /has no CRC32/,
     async () => {
-      const { id } = await small()
-      await rewrite(id, { crc32: undefined })
+      const { id } = await bench.small()
+      await bench.rewrite(id, { crc32: undefined })
       return id
     },
   ],
@@ -373,9 +295,9 @@ const rows: Row[] = [
     'note',
     /It waits for 2 partial uploads\./,
     async () => {
-      const id = newId()
+      const id = bench.newId()
       const concat = { kind: 'final' as const, partials: ['a', 'b'], field: 'final;/a /b' }
-      await store.create({ id, length: undefined, metadata: {}, metadataField: undefined, concat })
+      await bench.store.create({ id, length: undefined, metadata: {}, metadataField: undefined, concat })
       return id
     },
   ],
@@ -384,9 +306,9 @@ const rows: Row[] = [
     'wrong',
     /says that the object is elsewhere\/x, and with these prefixes it is upload\d+\./,
     async () => {
-      const { id } = await small()
-      const record = await recordOf(id)
-      await put(`${id}.info`, JSON.stringify({ ...record, Storage: { ...record.Storage, Key: 'elsewhere/x' } }))
+      const { id } = await bench.small()
+      const record = await bench.recordOf(id)
+      await bench.put(`${id}.info`, JSON.stringify({ ...record, Storage: { ...record.Storage, Key: 'elsewhere/x' } }))
       return id
     },
   ],
@@ -395,55 +317,34 @@ const rows: Row[] = [
     'wrong',
     /\.info is no record of an upload/,
     async () => {
-      const id = newId()
-      await put(`${id}.info`, '{"nothing": true}')
+      const id = bench.newId()
+      await bench.put(`${id}.info`, '{"nothing": true}')
       return id
     },
   ],
-  ['foreign', 'note', /written by tusd: it is served as it is/, () => ofTusd([PART, PART])],
+  ['foreign', 'note', /written by tusd: it is served as it is/, () => bench.ofTusd([PART, PART])],
   [
     'foreign',
     'wrong',
     /written by tusd: it cannot go on: The store dropped/,
     async () => {
-      const id = await ofTusd([PART])
-      await bucket.abortMultiparts(id.split('+')[0]!)
+      const id = await bench.ofTusd([PART])
+      await bench.bucket.abortMultiparts(id.split('+')[0]!)
       return id
     },
   ],
-  ['hole', 'wrong', /1 parts follow a hole: tusd counted them/, () => ofTusd([PART, undefined, PART])],
+  ['hole', 'wrong', /1 parts follow a hole: tusd counted them/, () => bench.ofTusd([PART, undefined, PART])],
 ]
-
-/** All that a crash in the midst of a completion leaves. */
-async function complete(id: string): Promise<string> {
-  const record = await recordOf(id)
-  const committed = { ...record, Size: record.Offset, Holdfast: { ...record.Holdfast, state: 'completing' } }
-  await put(`${id}.info`, JSON.stringify(committed))
-  return id
-}
-
-async function ofTusd(parts: (number | undefined)[]): Promise<string> {
-  const name = newId()
-  const { UploadId } = await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key: name }))
-  for (const [index, size] of parts.entries()) {
-    if (size !== undefined) await putPart(name, index + 1, someBytes(size), UploadId!)
-  }
-  const id = `${name}+${UploadId}`
-  const storage = { Type: 's3store', Bucket: BUCKET, Key: name }
-  const info = { ID: id, Size: 10 * PART, SizeIsDeferred: false, Offset: 0, MetaData: {}, IsPartial: false }
-  await put(`${name}.info`, JSON.stringify({ ...info, IsFinal: false, PartialUploads: null, Storage: storage }))
-  return id
-}
 
 for (const [code, level, says, make] of rows) {
   test(`${code} (${level}): ${says.source}`, async () => {
     const id = await make()
-    bucket.bucket.requests.reset()
-    const inspection = await store.inspector().inspect(id)
+    bench.bucket.bucket.requests.reset()
+    const inspection = await bench.store.inspector().inspect(id)
     const found = inspection.findings.find((one) => one.code === code && says.test(one.text))
     assert.ok(found, JSON.stringify(inspection.findings, undefined, 2))
     assert.equal(found.level, level)
-    const written = [...bucket.bucket.requests.keys()].filter((name) => !/^(Get|Head|List)/.test(name))
+    const written = [...bench.bucket.bucket.requests.keys()].filter((name) => !/^(Get|Head|List)/.test(name))
     assert.deepEqual(written, [], 'a look changes nothing')
   })
 }
@@ -451,38 +352,38 @@ for (const [code, level, says, make] of rows) {
 test('what is as its record says has no finding that is wrong or due', async () => {
   const bad = ({ level }: Finding): boolean => level !== 'note'
   for (const { id } of [
-    await unfinished(),
-    await small(),
-    await large(),
-    await begin(undefined, 100),
-    await begin(5, 0),
+    await bench.unfinished(),
+    await bench.small(),
+    await bench.large(),
+    await bench.begin(undefined, 100),
+    await bench.begin(5, 0),
   ]) {
-    const { findings } = await store.inspector().inspect(id)
+    const { findings } = await bench.store.inspector().inspect(id)
     assert.deepEqual(findings.filter(bad), [])
   }
 })
 
 test('the token by which an object is recognised is not shown', async () => {
-  const { id } = await large()
-  const { token } = (await recordOf(id)).Holdfast
+  const { id } = await bench.large()
+  const { token } = (await bench.recordOf(id)).Holdfast
   assert.equal(typeof token, 'string')
-  assert.ok(!JSON.stringify(await store.inspector().inspect(id)).includes(token))
+  assert.ok(!JSON.stringify(await bench.store.inspector().inspect(id)).includes(token))
 })
 
 test('what a writer commits between two requests of a look is no contradiction', async () => {
-  const { id } = await unfinished()
-  const writer = await openStore().open(id)
+  const { id } = await bench.unfinished()
+  const writer = await bench.openStore().open(id)
   let looks = 0
-  bucket.bucket.intercept = ({ operation, key }) => {
+  bench.bucket.bucket.intercept = ({ operation, key }) => {
     if (key !== id || !/^(HeadObject|ListParts)$/.test(operation)) return undefined
     return ++looks <= 2 ? { action: 'delay', ms: 500 } : undefined
   }
-  const looking = store.inspector().inspect(id)
+  const looking = bench.store.inspector().inspect(id)
   const rest = 10 * PART - writer.info.offset
   await writer.append(writer.info.offset, bodyOf([someBytes(rest)], { length: rest, end: 'end' }))
   assert.equal(writer.info.state, 'complete')
   const { info, findings } = await looking
-  bucket.bucket.intercept = undefined
+  bench.bucket.bucket.intercept = undefined
   assert.equal(info?.state, 'complete', 'it looked again')
   assert.deepEqual(
     findings.filter(({ level }) => level === 'wrong'),
@@ -491,13 +392,13 @@ test('what a writer commits between two requests of a look is no contradiction',
 })
 
 test('without the right to list, slots are found by their names, and strays are not known', async () => {
-  const { id } = await unfinished()
-  bucket.bucket.intercept = ({ operation }) =>
+  const { id } = await bench.unfinished()
+  bench.bucket.bucket.intercept = ({ operation }) =>
     /^List(ObjectsV2|MultipartUploads)$/.test(operation)
       ? { action: 'status', status: 403, code: 'AccessDenied' }
       : undefined
-  const { findings } = await store.inspector().inspect(id)
-  bucket.bucket.intercept = undefined
+  const { findings } = await bench.store.inspector().inspect(id)
+  bench.bucket.bucket.intercept = undefined
   assert.deepEqual(
     findings.map(({ code }) => code),
     ['strays-unknown'],
