@@ -46,7 +46,8 @@ export async function repair(
         progress?.clear()
         console.error(`${harmless(id)}: could not be looked at: ${reasonOf(error)}`)
       } finally {
-        progress?.count('looked at', ++counts.seen)
+        counts.seen++
+        progress?.count('looked at', counts.seen)
       }
     }
     await forEach(idsOf(inspector, ids, options.prefix), { parallel, signal }, work).finally(() => progress?.close())
