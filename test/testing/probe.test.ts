@@ -22,7 +22,9 @@ describe('the development bucket behaves like S3', () => {
   })
 
   for (const { id, rule, informational, slow } of BEHAVIOURS) {
-    if (informational || (slow && id !== 'part-list-limit')) continue
+    // Few servers have lifecycle rules; this one is to have them as S3 does.
+    const isLeftOut = informational && !id.startsWith('lifecycle')
+    if (isLeftOut || (slow && id !== 'part-list-limit')) continue
     it(`${id}: ${rule}`, async () => {
       const [row] = await runProbe({ ...bucket, bucket: 'probe' }, { only: new RegExp(`^${id}$`) })
       assert.equal(row?.ok, true, row?.detail)

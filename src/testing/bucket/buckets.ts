@@ -1,10 +1,8 @@
 /**
- * Operations on buckets themselves. A lifecycle is kept and answered; nothing is ever expired by it.
+ * Operations on buckets themselves.
  * @module
  */
-import { readText } from './body.js'
-import { type Answer, type Call, type Context, isoTime, readRoot, xmlAnswer } from './call.js'
-import { requireDigest } from './deletion.js'
+import { type Answer, type Call, type Context, isoTime, xmlAnswer } from './call.js'
 import { S3Error } from './errors.js'
 import type { Store } from './store.js'
 import { element } from './xml.js'
@@ -71,28 +69,4 @@ export async function getBucketLocation({ store, region }: Context, { bucket }: 
 export async function getBucketVersioning({ store }: Context, { bucket }: Call): Promise<Answer> {
   store.bucket(bucket)
   return xmlAnswer('VersioningConfiguration', [])
-}
-
-export async function putBucketLifecycle({ store }: Context, call: Call): Promise<Answer> {
-  store.bucket(call.bucket)
-  requireDigest(call.headers)
-  const lifecycle = await readText(call)
-  const root = readRoot(lifecycle, 'LifecycleConfiguration')
-  if (!root.children.some(({ name }) => name === 'Rule')) throw new S3Error('MalformedXML')
-  await store.withKey(call.bucket, '', () => store.updateBucket({ ...store.bucket(call.bucket).record, lifecycle }))
-  return { status: 200 }
-}
-
-export async function getBucketLifecycle({ store }: Context, { bucket }: Call): Promise<Answer> {
-  const { lifecycle } = store.bucket(bucket).record
-  if (lifecycle === undefined) throw new S3Error('NoSuchLifecycleConfiguration')
-  return { status: 200, headers: { 'content-type': 'application/xml' }, body: lifecycle }
-}
-
-export async function deleteBucketLifecycle({ store }: Context, { bucket }: Call): Promise<Answer> {
-  await store.withKey(bucket, '', async () => {
-    const { name, created } = store.bucket(bucket).record
-    await store.updateBucket({ name, created })
-  })
-  return { status: 204 }
 }

@@ -5,6 +5,7 @@
 import * as buckets from './buckets.js'
 import type { Operation } from './call.js'
 import * as deletion from './deletion.js'
+import * as lifecycle from './lifecycle.js'
 import * as listing from './listing.js'
 import * as multipart from './multipart.js'
 import * as objects from './objects.js'
@@ -18,9 +19,9 @@ export const HANDLERS: Record<OperationName, Operation> = {
   HeadBucket: buckets.headBucket,
   GetBucketLocation: buckets.getBucketLocation,
   GetBucketVersioning: buckets.getBucketVersioning,
-  GetBucketLifecycleConfiguration: buckets.getBucketLifecycle,
-  PutBucketLifecycleConfiguration: buckets.putBucketLifecycle,
-  DeleteBucketLifecycle: buckets.deleteBucketLifecycle,
+  GetBucketLifecycleConfiguration: lifecycle.getBucketLifecycle,
+  PutBucketLifecycleConfiguration: lifecycle.putBucketLifecycle,
+  DeleteBucketLifecycle: lifecycle.deleteBucketLifecycle,
   ListObjects: listing.listObjects,
   ListObjectsV2: listing.listObjectsV2,
   ListMultipartUploads: listing.listMultipartUploads,

@@ -273,4 +273,55 @@ export const OBJECT_ROWS: readonly Behaviour[] = [
       return undefined
     },
   },
+  {
+    id: 'lifecycle-whole',
+    informational: true,
+    rule: 'Rules are put all at once: those that are left out are gone, and DELETE leaves none, which is 404 then.',
+    async run({ s3, bucket, key }) {
+      const at = { Bucket: bucket }
+      const present = await s3.getBucketLifecycleConfiguration(at).catch(() => undefined)
+      if (present?.Rules?.length) return 'not tried: the bucket has rules of its own'
+      for (const ID of ['one', 'two']) {
+        await s3.putBucketLifecycleConfiguration({ ...at, LifecycleConfiguration: { Rules: [aborting(ID, key(''))] } })
+      }
+      const { Rules = [] } = await s3.getBucketLifecycleConfiguration(at)
+      for (let time = 0; time < 2; time++) await s3.deleteBucketLifecycle(at)
+      expect(Rules.map(({ ID }) => ID).join() === 'two', JSON.stringify(Rules))
+      const after = await s3.getBucketLifecycleConfiguration(at).catch((error: Error) => error.name)
+      expect(after === 'NoSuchLifecycleConfiguration', JSON.stringify(after))
+      return undefined
+    },
+  },
+  {
+    id: 'lifecycle-refused',
+    informational: true,
+    rule: 'Rules with one ID, rules that do nothing, no days, and both forms of a prefix at once are refused.',
+    async run({ s3, bucket, key }) {
+      const at = { Bucket: bucket }
+      const present = await s3.getBucketLifecycleConfiguration(at).catch(() => undefined)
+      if (present?.Rules?.length) return 'not tried: the bucket has rules of its own'
+      const good = aborting('one', key(''))
+      const { Filter, ...old } = { ...aborting('old', ''), Prefix: key('') }
+      const never = { ...good, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 0 } }
+      const nothing = { ID: 'nothing', Status: 'Enabled' as const, Filter }
+      for (const Rules of [[good, good], [nothing], [never], [good, old]]) {
+        const code = await s3
+          .putBucketLifecycleConfiguration({ ...at, LifecycleConfiguration: { Rules } })
+          .then(() => 'taken')
+          .catch((error: Error) => error.name)
+        await s3.deleteBucketLifecycle(at)
+        expect(/^(Invalid(Argument|Request)|MalformedXML)$/.test(code), `${code}: ${JSON.stringify(Rules)}`)
+      }
+      await s3.putBucketLifecycleConfiguration({ ...at, LifecycleConfiguration: { Rules: [old] } })
+      await s3.deleteBucketLifecycle(at)
+      return undefined
+    },
+  },
 ]
+
+const aborting = (ID: string, Prefix: string) => ({
+  ID,
+  Status: 'Enabled' as const,
+  Filter: { Prefix },
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+})
