@@ -49,27 +49,25 @@ export async function buildTusd(major: Major): Promise<string> {
 
 /** Starts tusd on the development bucket. */
 export async function startTusd(major: Major, bucket: OpenBucket, options: readonly string[]): Promise<Peer> {
-  const program = await buildTusd(major)
   const { endpoint, region, credentials } = bucket.bucket
   const env = {
-    PATH: process.env.PATH,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_REGION: region,
   }
+  return start(major, ['-s3-bucket', BUCKET, '-s3-endpoint', endpoint, ...options], env)
+}
+
+/** Starts tusd on a folder. */
+export const startTusdOnDisk = (major: Major, folder: string): Promise<Peer> =>
+  start(major, ['-upload-dir', folder], {})
+
+async function start(major: Major, options: readonly string[], environment: Record<string, string>): Promise<Peer> {
+  const program = await buildTusd(major)
+  const env = { PATH: process.env.PATH, ...environment }
   return inChild(async () => {
     const port = await freePort()
-    const args = [
-      '-host',
-      '127.0.0.1',
-      '-port',
-      String(port),
-      '-s3-bucket',
-      BUCKET,
-      '-s3-endpoint',
-      endpoint,
-      ...options,
-    ]
+    const args = ['-host', '127.0.0.1', '-port', String(port), ...options]
     const child = spawn('nice', [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     let log = ''
     for (const stream of [child.stdout, child.stderr]) {

@@ -153,7 +153,7 @@ async function sourceFor(
 /** Both read once more. @returns what differs */
 async function difference(source: Exported, { inspector, onBytes }: Run): Promise<string | undefined> {
   const [there, here] = await Promise.all([
-    measure(source.read(0), undefined, onBytes),
+    measure(source.read(0), {}, onBytes),
     inspector.verify(source.id, { onBytes }),
   ])
   const bad = here.findings.find(({ level }) => level === 'wrong')

@@ -5,7 +5,7 @@
 import type { RecordEntry, Summary } from '../store/inspect.js'
 import type { Options } from './read-options.js'
 import { columns, harmless, type Paint, painter } from './table.js'
-import { forEach, type Out, openProgress, printLine, withTool } from './tools.js'
+import { forEach, type Out, openProgress, printLine, reasonOf, withTool } from './tools.js'
 
 type State = NonNullable<Options<'ls'>['state']>
 
@@ -30,26 +30,31 @@ export interface Listed {
 
 /** @returns the exit status */
 export async function ls(options: Options<'ls'>, out: Out = process.stdout): Promise<number> {
-  const { found, listed, interrupted } = await withTool(options, 'ls', async ({ inspector, signal }) => {
+  const { found, listed, problems } = await withTool(options, 'ls', async ({ inspector, signal }) => {
     const found: Listed[] = []
     const now = Date.now()
     let listed = 0
+    let problems = 0
     const progress = openProgress()
     await forEach(inspector.records(options.prefix), { parallel: options.parallel, signal }, async (entry) => {
       listed++
       progress?.count('records', listed)
       // What was written since is not older: that need not be read.
       if (now - entry.modifiedAt < (options.olderThan ?? 0)) return
-      const one = await read(entry)
+      const one = await read(entry).catch((error) => {
+        problems++
+        progress?.clear()
+        console.error(`${harmless(entry.name)}: could not be read: ${reasonOf(error)}`)
+      })
       if (one && (options.state === undefined || one.state === options.state)) found.push(one)
     }).finally(() => progress?.close())
-    return { found, listed, interrupted: signal.aborted }
+    return { found, listed, problems: problems > 0 || signal.aborted }
   })
   found.sort((one, other) => other.activeAt - one.activeAt || (one.id < other.id ? -1 : 1))
   const shown = found.slice(0, options.limit)
   if (options.json) for (const one of shown) printLine(out, one)
   else out.write(textOf(shown, found, listed, painter(out.isTTY === true, process.env)))
-  return interrupted ? 1 : 0
+  return problems ? 1 : 0
 }
 
 async function read(entry: RecordEntry): Promise<Listed | undefined> {

@@ -211,7 +211,7 @@ const sweeping = {
   lifecycle: {
     type: 'boolean',
     default: 'false',
-    help: 'Sweep nothing, but print a lifecycle rule for the bucket that aborts multipart uploads after --abandoned-after (168h without it).',
+    help: 'Sweep nothing, but print a lifecycle rule for the bucket that aborts multipart uploads after --abandoned-after (168h without it). `holdfast lifecycle` can install it, too.',
   },
 } as const satisfies Rows
 

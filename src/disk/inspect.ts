@@ -80,7 +80,7 @@ export class DiskInspector implements Inspector {
       return { ...summary, result: rest, read: 0, crc32: undefined, findings: seen }
     }
     const content = contentFrom(paths.data, 0, record.offset)
-    const measured = await measure(content, isDone ? record.digests : undefined, onBytes)
+    const measured = await measure(content, { digests: isDone ? record.digests : undefined }, onBytes)
     const { offset, crc32, digests } = record
     const findings = [...seen, ...differences({ offset, crc32, digests: isDone ? digests : undefined }, measured)]
     const isKnown = crc32 !== undefined || (isDone && digests !== undefined)

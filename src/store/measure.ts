@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from './crc32-of.js'
+import { HASHERS } from './crcs.js'
 import type { Digests, UploadInfo } from './info.js'
 import type { Finding } from './inspect.js'
 
@@ -12,14 +13,19 @@ export interface Measured {
   length: number
   crc32: number
   digests: Digests
+  checksums: Checksums
 }
 
-/** @param digests those that are to be computed besides the CRC32 */
+/** In Base64, as S3 writes them. */
+export type Checksums = Readonly<Partial<Record<keyof typeof HASHERS, string>>>
+
+/** @param wanted what is to be computed besides the CRC32 */
 export async function measure(
   content: AsyncIterable<Uint8Array>,
-  digests: Digests | undefined,
+  { digests, checksums }: { digests?: Digests | undefined; checksums?: Checksums | undefined },
   onBytes?: (bytes: number) => void,
 ): Promise<Measured> {
+  const summed = (Object.keys(checksums ?? {}) as (keyof Checksums)[]).map((name) => [name, HASHERS[name]()] as const)
   const names = Object.keys(digests ?? {}) as (keyof Digests)[]
   const hashes = names.map((name) => [name, createHash(name.replace('-', ''))] as const)
   let length = 0
@@ -27,14 +33,15 @@ export async function measure(
   for await (const chunk of content) {
     length += chunk.byteLength
     sum = crc32(chunk, sum)
-    for (const [, hash] of hashes) hash.update(chunk)
+    for (const [, hash] of [...hashes, ...summed]) hash.update(chunk)
     onBytes?.(chunk.byteLength)
   }
   const found = Object.fromEntries(hashes.map(([name, hash]) => [name, hash.digest('base64')]))
-  return { length, crc32: sum, digests: found }
+  const sums = Object.fromEntries(summed.map(([name, hash]) => [name, hash.digest().toString('base64')]))
+  return { length, crc32: sum, digests: found, checksums: sums }
 }
 
-type Known = Pick<UploadInfo, 'offset' | 'crc32' | 'digests'>
+type Known = Pick<UploadInfo, 'offset' | 'crc32' | 'digests'> & { checksums?: Checksums | undefined }
 
 /** How content differs from what its record says. Pure. */
 export function differences(known: Known, found: Measured): Finding[] {
@@ -50,6 +57,11 @@ export function differences(known: Known, found: Measured): Finding[] {
     const other = found.digests[name as keyof Digests]
     if (other === digest) continue
     wrong('content-other-digest', `The ${name} of the content is ${other}, and the client said ${digest}.`)
+  }
+  for (const [name, sum] of Object.entries(known.checksums ?? {})) {
+    const other = found.checksums[name as keyof Checksums]
+    if (other === sum) continue
+    wrong('content-other-checksum', `The ${name} of the content is ${other}, and the store says ${sum}.`)
   }
   return findings
 }

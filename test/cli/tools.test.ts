@@ -160,14 +160,38 @@ test('verify: a segment of a tail that holds other bytes is found', async (conte
   ])
 })
 
-test('verify: an object whose body breaks off is read on', async (context) => {
+test('verify: of what another server stored, the checksum that S3 keeps of the object tells', async (context) => {
   const { store, flags, bucket } = await ofBucket(context)
-  await upload(store, 'large', 3 * PART, 3 * PART)
-  let cuts = 0
-  bucket.bucket.intercept = ({ operation, key }) =>
-    operation === 'GetObject' && key === 'large' && cuts++ === 0 ? { action: 'reset-before' } : undefined
-  const { code, text } = await runHere('verify', ...flags, 'large')
-  assert.deepEqual([code, cuts > 1], [0, true], text)
+  await upload(store, 'mine', 1000, 1000)
+  const record = JSON.parse((await bucket.object('mine.info')).bytes.toString())
+  const send = (Key: string, Body: Uint8Array | string, more = {}) =>
+    bucket.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body, ...more }))
+  for (const [ChecksumAlgorithm, known] of [
+    ['CRC64NVME', 'good'],
+    ['CRC32C', 'good'],
+    ['SHA256', 'unknown'],
+  ] as const) {
+    const { ETag } = await send('mine', someBytes(1000), { ChecksumAlgorithm })
+    await send(
+      'mine.info',
+      JSON.stringify({ ...record, Holdfast: { ...record.Holdfast, etag: ETag, crc32: undefined } }),
+    )
+    const { result, read } = (await runHere('verify', ...flags, 'mine', '--json')).lines()[0]
+    assert.deepEqual([ChecksumAlgorithm, result, read], [ChecksumAlgorithm, known, 1000])
+  }
+})
+
+test('ls of a bucket in which one record cannot be read now lists the others, with status 1', async (context) => {
+  const { store, flags, bucket } = await ofBucket(context)
+  await upload(store, 'mine', 10, 10)
+  await upload(store, 'later', 10, 10)
+  const record = JSON.parse((await bucket.object('later.info')).bytes.toString())
+  record.Holdfast.version = 99
+  const Body = JSON.stringify(record)
+  await bucket.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'later.info', Body }))
+  const { code, text } = await runHere('ls', ...flags, '--json')
+  assert.deepEqual([code, text.split('\n').length], [1, 2])
+  assert.equal(JSON.parse(text).id, 'mine')
 })
 
 test('inspect by the command: the record, what is stored, findings, and status 3 if one is wrong', async (context) => {

@@ -5,7 +5,7 @@
  */
 import { crc32 } from '../../store/crc32-of.js'
 import type { Finding, Verification, VerifyOptions } from '../../store/inspect.js'
-import { differences, measure, resumed } from '../../store/measure.js'
+import { type Checksums, differences, measure, resumed } from '../../store/measure.js'
 import { asStoreFailure, means } from '../call/faults.js'
 import type { S3Context } from '../context.js'
 import type { Segment } from '../record/record.js'
@@ -51,7 +51,7 @@ const unfinished = (findings: readonly Finding[]): Omit<Verified, 'read'> => ({
 
 async function wholeOf(
   { call }: S3Context,
-  { upload, keys }: Sight,
+  { upload, keys, object }: Sight,
   seen: readonly Finding[],
   onBytes: VerifyOptions['onBytes'],
 ): Promise<Verified> {
@@ -60,9 +60,13 @@ async function wholeOf(
     (await call('getObject', { key: keys.object, range: first > 0 ? `bytes=${first}-` : undefined, ifMatch: etag }))
       .body
   try {
-    const found = await measure(resumed(offset, open), digests, onBytes)
-    const findings = [...seen, ...differences(upload, found)]
-    const known = upload.crc32 !== undefined || digests !== undefined
+    const checksums = upload.crc32 === undefined ? ofWhole(object?.checksums) : undefined
+    const found = await measure(resumed(offset, open), { digests, checksums }, onBytes)
+    const findings = [
+      ...seen,
+      ...differences({ offset, crc32: upload.crc32 ?? object?.crc32, digests, checksums }, found),
+    ]
+    const known = (upload.crc32 ?? object?.crc32 ?? digests ?? checksums) !== undefined
     const result = isWrong(findings) ? 'wrong' : known ? 'good' : 'unknown'
     return { result, read: found.length, crc32: found.length === offset ? found.crc32 : undefined, findings }
   } catch (error) {
@@ -75,6 +79,14 @@ async function wholeOf(
       findings: [...seen, { code: 'object-changed', level: 'wrong', text }],
     }
   }
+}
+
+/** What S3 computed of the very bytes, where the record has no checksum; one of the parts' checksums says nothing here. */
+function ofWhole(told: Record<string, string> | undefined): Checksums | undefined {
+  if (told?.Type === 'COMPOSITE') return undefined
+  const { CRC32C, CRC64NVME } = told ?? {}
+  const known = { ...(CRC32C ? { CRC32C } : {}), ...(CRC64NVME ? { CRC64NVME } : {}) }
+  return Object.keys(known).length > 0 ? known : undefined
 }
 
 async function ofSegment(

@@ -2,8 +2,9 @@
  * The rules of CompleteMultipartUpload: what its list of parts must be, and which checksum the object gets. Pure.
  * @module
  */
+
+import { type CrcName, combineCrcs } from '../../store/crcs.js'
 import { unquote } from './conditions.js'
-import { type CrcName, combineCrcs } from './crc.js'
 import { ALGORITHMS, CHECKSUMS, type ChecksumAlgorithm, checksumHeader, type Headers } from './digests.js'
 import { S3Error } from './errors.js'
 import type { ObjectRecord, PartRecord, UploadRecord } from './records.js'

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import { crc32, crc32c, crc64nvme, type Hasher } from './crc.js'
+import { crc32, crc32c, crc64nvme, type Hasher } from '../../store/crcs.js'
 import { S3Error } from './errors.js'
 import { ThreadHash } from './thread-hash.js'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { type CrcName, combineCrcs, crc32, crc32c, crc64nvme, POLYNOMIALS } from '../../../src/testing/bucket/crc.js'
+import { type CrcName, combineCrcs, crc32, crc32c, crc64nvme, POLYNOMIALS } from '../../src/store/crcs.js'
 
 const HASHERS = { CRC32: crc32, CRC32C: crc32c, CRC64NVME: crc64nvme }
 const CHECK = { CRC32: 'cbf43926', CRC32C: 'e3069283', CRC64NVME: 'ae8b14860a799888' }

@@ -11,6 +11,9 @@ export interface Hasher {
   digest(): Buffer
 }
 
+/** Of the two that node does not have itself. */
+export const HASHERS = { CRC32C: crc32c, CRC64NVME: crc64nvme } as const
+
 export const POLYNOMIALS = {
   CRC32: { polynomial: 0xedb88320n, width: 32 },
   CRC32C: { polynomial: 0x82f63b78n, width: 32 },
