@@ -26,6 +26,7 @@ export interface Listed {
   failure?: string | undefined
   /** Of a concatenation: `partial` or `final`. */
   concat?: string | undefined
+  owner?: string | undefined
 }
 
 /** @returns the exit status */
@@ -64,10 +65,11 @@ async function read(entry: RecordEntry): Promise<Listed | undefined> {
 
 export function listedOf({ id, author, info }: Summary, { modifiedAt }: Pick<RecordEntry, 'modifiedAt'>): Listed {
   if (!info) return { id, state: 'unknown', author, activeAt: modifiedAt }
-  const { state, offset, length, createdAt, expiresAt, metadata, failure, concat } = info
+  const { state, offset, length, createdAt, expiresAt, metadata, failure, concat, owner } = info
   const filename = metadata.filename ?? metadata.name
   const activeAt = info.modifiedAt ?? modifiedAt
-  return { id, state, author, offset, length, createdAt, activeAt, expiresAt, filename, failure, concat: concat?.kind }
+  const known = { id, state, author, offset, length, createdAt, activeAt, expiresAt, filename, failure }
+  return { ...known, concat: concat?.kind, owner }
 }
 
 const HEAD = ['ID', 'STATE', 'BYTES', 'OF', '%', 'AGE', 'ACTIVE', 'EXPIRES', 'NAME']

@@ -2,7 +2,7 @@
  * The record of an upload held against the files that are there: each contradiction in one sentence. Pure.
  * @module
  */
-import { COMPLETES_WITHIN, type Finding, type Level, type Remedy } from '../store/inspect.js'
+import { COMPLETES_WITHIN, type Finding, type Level, ofEvents, type Remedy } from '../store/inspect.js'
 import type { DiskRecord } from './record.js'
 
 export interface DiskSight {
@@ -38,6 +38,7 @@ export function compare(sight: DiskSight): Finding[] {
   }
   if (record.state === 'failed') findings.push(...ofFailed(sight))
   else findings.push(...ofData(sight), ...ofProgress(sight))
+  findings.push(...ofEvents(record.outbox, sight.modified === undefined ? undefined : sight.now - sight.modified))
   if (isLocked) findings.push(finding('locked', 'note', 'A lock file is there: of a writer, or of one that has died.'))
   if (record.state === 'complete' && record.crc32 === undefined) {
     findings.push(finding('no-checksum', 'note', 'Its record has no CRC32: another server stored some of its bytes.'))

@@ -112,3 +112,14 @@ export const COMPLETES_WITHIN = 5 * 60_000
 
 /** Milliseconds for which a writer may be at something that no record names yet. */
 export const WRITER_MAY_LIVE = 60 * 60_000
+
+/** Milliseconds after which events that nobody has delivered are of a process that ended. */
+const DELIVERED_WITHIN = 5 * 60_000
+
+/** Events that were not delivered yet. @param since milliseconds since the last commit, if that is known */
+export function ofEvents(outbox: UploadInfo['outbox'], since: number | undefined): Finding[] {
+  if (!outbox?.length) return []
+  const isDue = since !== undefined && since > DELIVERED_WITHIN
+  const text = `Events wait to be delivered: ${outbox.join(', ')}. A sweep of a server that has hooks for them does it.`
+  return [{ code: 'events-waiting', level: isDue ? 'due' : 'note', text }]
+}

@@ -99,9 +99,10 @@ async function openOrCreate(store: Store, source: Exported, lease: Lease): Promi
 
 /** The final upload of a concatenation is an upload by itself, once it is there: what it was made of may not come along. */
 function newOf({ id, info }: Exported): NewUpload {
-  const { length, metadata, metadataField, concat, digests, deadline } = info
+  const { length, metadata, metadataField, concat, digests, deadline, owner, key, object, maxSize } = info
   const partial = concat?.kind === 'partial' ? concat : undefined
-  return { id, length, metadata, metadataField, ...present({ concat: partial, digests, deadline }) }
+  const known = present({ concat: partial, digests, deadline, owner, key, object, maxSize })
+  return { id, length, metadata, metadataField, ...known }
 }
 
 /** Why nothing is to be copied into what is here under the ID. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { type FailureCode, UploadError } from '../errors.js'
-import type { UploadInfo } from '../store/info.js'
+import type { Notes, UploadInfo } from '../store/info.js'
 import type { Finding, Inspection, Inspector, Remedy } from '../store/inspect.js'
 import type { Measure, Store, StoreRemedy } from '../store/store.js'
 import { EXPIRED, hasExpired, wantsCompletion } from './rules.js'
@@ -44,6 +44,8 @@ export interface RepairGround {
   writers: Writers
   /** Takes an upload as far as it can go now. */
   complete(id: string): Promise<UploadInfo>
+  /** What is committed with the end of an upload that has expired, and who is told of it. */
+  ending?: { notes(info: UploadInfo): Notes; ended(info: UploadInfo): void } | undefined
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -97,7 +99,7 @@ async function tried(ground: RepairGround, seen: Inspection, remedy: Remedy, opt
 }
 
 async function applied(
-  { store, writers, complete, now }: RepairGround,
+  { store, writers, complete, ending, now }: RepairGround,
   id: string,
   remedy: Remedy,
   measured: Measure | undefined,
@@ -114,7 +116,9 @@ async function applied(
       const handle = await store.open(id, { lease })
       if (remedy === 'expire') {
         if (!hasExpired(handle.info, now())) return 'nothing'
-        await handle.fail(EXPIRED, { quietly: true })
+        const notes = ending?.notes(handle.info)
+        await handle.fail(EXPIRED, { quietly: true, ...(notes ? { notes } : {}) })
+        ending?.ended(handle.info)
         return 'done'
       }
       return (await handle.mend?.(remedy satisfies StoreRemedy, measured)) ? 'done' : 'nothing'

@@ -20,7 +20,7 @@ import type { HookRequest, Limits } from './hooks.js'
 import { Outbox } from './outbox.js'
 import { type RepairOptions, type RepairReport, repair } from './repair.js'
 import { mustBeAlive, wantsCompletion } from './rules.js'
-import { Sweeper, type SweepOptions, type SweepReport } from './sweep.js'
+import { Sweeper, type SweepGround, type SweepOptions, type SweepReport } from './sweep.js'
 import type { Tokens } from './tokens.js'
 import { WholeDigests } from './whole-digests.js'
 import { settlesWithin, Writers } from './writers.js'
@@ -35,6 +35,8 @@ export class Uploads {
   readonly #appends: Appends
   readonly #creations: Creations
   readonly #sweeper: Sweeper
+  /** What goes with the end of an upload that has expired. */
+  readonly #ending: NonNullable<SweepGround['ending']>
   /** The store's look at its backend, once it succeeded or while it goes on. */
   #readiness: Promise<void> | undefined
 
@@ -64,18 +66,19 @@ export class Uploads {
     this.#appends = new Appends(this.#shop)
     this.#creations = new Creations(this.#shop, this.#appends)
     const isListening = outbox.wants('created') || outbox.wants('finished') || outbox.wants('terminated')
+    this.#ending = {
+      notes: (info) => outbox.notes(info, 'terminated'),
+      ended: (info) => {
+        observer.failed(info)
+        if (info.outbox) outbox.deliver(info)
+      },
+    }
     this.#sweeper = new Sweeper({
       ...options,
       writers,
       complete: (id) => completions.complete(id),
       ...(isListening ? { deliver: (info: UploadInfo) => outbox.deliver(info) } : {}),
-      ending: {
-        notes: (info) => outbox.notes(info, 'terminated'),
-        ended: (info) => {
-          observer.failed(info)
-          if (info.outbox) outbox.deliver(info)
-        },
-      },
+      ending: this.#ending,
     })
   }
 
@@ -137,7 +140,7 @@ export class Uploads {
     const { store, now } = this.#options
     const { writers, completions } = this.#shop
     const complete = (of: string): Promise<UploadInfo> => completions.complete(of)
-    return repair({ store, writers, complete, now }, id, how)
+    return repair({ store, writers, complete, ending: this.#ending, now }, id, how)
   }
 
   /** @throws UploadError, of either store */

@@ -2,7 +2,14 @@
  * The record of an upload held against what S3 has: each contradiction in one sentence. Pure.
  * @module
  */
-import { COMPLETES_WITHIN, type Finding, type Level, type Remedy, WRITER_MAY_LIVE } from '../../store/inspect.js'
+import {
+  COMPLETES_WITHIN,
+  type Finding,
+  type Level,
+  ofEvents,
+  type Remedy,
+  WRITER_MAY_LIVE,
+} from '../../store/inspect.js'
 import type { ListedPart } from '../call/call.js'
 import { ID_MARK, TOKEN_MARK } from '../object-head.js'
 import { chainEtag, type UploadRecord } from '../record/record.js'
@@ -19,7 +26,9 @@ const finding = (code: string, level: Level, text: string, remedy?: Remedy): Fin
 })
 
 export function compare(sight: Sight): Finding[] {
-  return [...ofRecord(sight), ...BY_STATE[sight.upload.state](sight), ...ofRest(sight)]
+  const { upload, modified, now } = sight
+  const events = ofEvents(upload.outbox, modified === undefined ? undefined : now - modified)
+  return [...ofRecord(sight), ...BY_STATE[upload.state](sight), ...ofRest(sight), ...events]
 }
 
 const BY_STATE: { readonly [State in UploadRecord['state']]: (sight: Sight) => Findings } = {

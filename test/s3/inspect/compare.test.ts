@@ -166,6 +166,16 @@ const rows: Row[] = [
       return id
     },
   ],
+  [
+    'events-waiting',
+    'note',
+    /Events wait to be delivered: created, finished\./,
+    async () => {
+      const { id } = await bench.small()
+      await bench.rewrite(id, { outbox: ['created', 'finished'] })
+      return id
+    },
+  ],
   ['expired', 'due', /It expired at 20/, async () => (await bench.unfinished({ deadline: bench.clock.now - 1000 })).id],
   [
     'may-be-dropped',
