@@ -114,7 +114,7 @@ const refusals: [what: string, operation: string, fault: Fault, says: RegExp][] 
     'a provider that does not know the action',
     'PutBucketLifecycleConfiguration',
     { action: 'status', status: 400, code: 'MalformedXML' },
-    /refuses the lifecycle rules: .*MalformedXML/,
+    /refuses the lifecycle rules\. .*\(MalformedXML: /,
   ],
 ]
 for (const [what, refused, fault, says] of refusals) {

@@ -79,13 +79,17 @@ async function mustBeThere(client: S3Client, bucket: string, wanted: readonly Li
 const ABSENT = ['NotImplemented', 'MethodNotAllowed', 'NotSupported', 'UnsupportedOperation']
 
 function asFailure(error: unknown, permission: string): UploadError {
-  const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } }
+  const { name, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } }
   const status = $metadata?.httpStatusCode ?? 0
   const refused = (text: string): UploadError => new UploadError('ERR_STORE_REFUSED', { message: text, cause: error })
   if (ABSENT.includes(name) || status === 501 || status === 405) {
     return refused('This provider has no lifecycle rules that S3 clients can set; use its own console, if it has some.')
   }
   if (status === 403) return refused(`The credentials need ${permission} on the bucket itself.`)
-  if (status >= 400 && status < 500) return refused(`The provider refuses the lifecycle rules: ${message} (${name}).`)
+  if (status >= 400 && status < 500) {
+    return refused(
+      'The provider refuses the lifecycle rules. It may have none that abort multipart uploads, as MinIO, which drops them by itself.',
+    )
+  }
   return new UploadError('ERR_STORE_UNAVAILABLE', { cause: error })
 }
