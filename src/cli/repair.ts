@@ -3,7 +3,7 @@
  * @module
  */
 import type { Repair, RepairReport } from '../server.js'
-import type { Remedy } from '../store/inspect.js'
+import type { Inspector, Remedy } from '../store/inspect.js'
 import { UsageError } from './failure.js'
 import { findingsOf } from './inspect.js'
 import type { Options } from './read-options.js'
@@ -16,6 +16,8 @@ interface Counts {
   /** Those with something that is still wrong, or to be done. */
   left: number
   busy: number
+  /** Objects that no record names. */
+  orphans: number
   problems: number
 }
 
@@ -27,7 +29,7 @@ export async function repair(
 ): Promise<number> {
   if (options.all === ids.length > 0) throw new UsageError('repair: name uploads by their IDs, or all with --all.')
   const { dryRun, parallel, json } = options
-  const counts: Counts = { seen: 0, mended: 0, left: 0, busy: 0, problems: 0 }
+  const counts: Counts = { seen: 0, mended: 0, left: 0, busy: 0, orphans: 0, problems: 0 }
   const paint = painter(out.isTTY === true, process.env)
   const interrupted = await withServer(options, 'repair', async ({ holdfast, inspector, signal }) => {
     if (!dryRun) await holdfast.ready()
@@ -50,11 +52,34 @@ export async function repair(
         progress?.count('looked at', counts.seen)
       }
     }
-    await forEach(idsOf(inspector, ids, options.prefix), { parallel, signal }, work).finally(() => progress?.close())
+    try {
+      await forEach(idsOf(inspector, ids, options.prefix), { parallel, signal }, work)
+      if (options.all) await removeOrphans(inspector, options, counts, signal, out)
+    } finally {
+      progress?.close()
+    }
     return signal.aborted
   })
   if (!json) out.write(summaryOf(counts, dryRun, interrupted))
-  return counts.problems > 0 || interrupted ? 1 : counts.left > 0 ? FOUND : 0
+  return counts.problems > 0 || interrupted ? 1 : counts.left > 0 || (dryRun && counts.orphans > 0) ? FOUND : 0
+}
+
+async function removeOrphans(
+  inspector: Inspector,
+  { prefix, dryRun, json }: Options<'repair'>,
+  counts: Counts,
+  signal: AbortSignal,
+  out: Out,
+): Promise<void> {
+  for await (const orphan of inspector.orphans?.(prefix) ?? []) {
+    if (signal.aborted) return
+    const { place, size } = orphan
+    const isRemoved = dryRun || (await orphan.remove())
+    if (isRemoved) counts.orphans++
+    if (json) printLine(out, { orphan: place, size, outcome: dryRun ? 'due' : isRemoved ? 'done' : 'nothing' })
+    else if (isRemoved)
+      out.write(`${harmless(place)}: no record names it: ${dryRun ? 'would be removed' : 'removed'}\n`)
+  }
 }
 
 function count(counts: Counts, { repairs, left }: RepairReport): void {
@@ -96,10 +121,15 @@ function textOf({ id, repairs, left }: RepairReport, briefly: boolean, paint: Pa
   return `${[paint('bold', harmless(id)), ...lines, ...rest].join('\n')}\n`
 }
 
-function summaryOf({ seen, mended, left, busy, problems }: Counts, dryRun: boolean, interrupted: boolean): string {
+function summaryOf(
+  { seen, mended, left, busy, orphans, problems }: Counts,
+  dryRun: boolean,
+  interrupted: boolean,
+): string {
   const parts = [
     `${seen} looked at`,
     `${mended} ${dryRun ? 'would be mended' : 'mended'}`,
+    ...(orphans > 0 ? [`${orphans} that no record names ${dryRun ? 'would be removed' : 'removed'}`] : []),
     ...(left > 0 ? [`${left} with something left that is wrong or due`] : []),
     ...(busy > 0 ? [`${busy} written by somebody now`] : []),
     ...(problems > 0 ? [`${problems} could not be mended`] : []),

@@ -22,6 +22,7 @@ export type {
   Inspection,
   Inspector,
   Level,
+  Orphan,
   RecordEntry,
   Remedy,
   Summary,

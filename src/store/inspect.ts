@@ -100,7 +100,25 @@ export interface Exporter {
   export(id: string, options?: ExportOptions): Promise<Exported>
 }
 
+/** Bytes that are of no upload any more. */
+export interface Orphan {
+  /** Key, or path. */
+  readonly place: string
+  /** Bytes. */
+  readonly size: number
+  /** Milliseconds since the epoch. */
+  readonly modifiedAt: number
+  /** @returns false if it was none any more @throws UploadError ERR_STORE_UNAVAILABLE */
+  remove(): Promise<boolean>
+}
+
 export interface Inspector extends Exporter {
+  /**
+   * What the store once wrote, and no record names; absent where that cannot be told.
+   * @param prefix only of uploads whose IDs begin so
+   */
+  orphans?(prefix?: string): AsyncIterable<Orphan>
+
   /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_STORE_UNAVAILABLE · ERR_STORE_REFUSED */
   inspect(id: string): Promise<Inspection>
   /** @throws UploadError as `inspect` */

@@ -9,6 +9,7 @@ import type {
   ExportOptions,
   Inspection,
   Inspector,
+  Orphan,
   RecordEntry,
   Summary,
   Verification,
@@ -20,6 +21,7 @@ import { pagesOf } from '../list.js'
 import { infoOf } from '../record/record.js'
 import { compare } from './compare.js'
 import { exportOf } from './export.js'
+import { orphansOf } from './orphans.js'
 import { lookAt, type ReadRecord, readAny, type Sight } from './sight.js'
 import { verifySight } from './verify.js'
 
@@ -46,6 +48,11 @@ export class S3Inspector implements Inspector {
       const name = nameOfRecord(key, prefixes)
       if (name !== undefined) yield { name, modifiedAt: modified, read: () => this.#summary(name, modified) }
     }
+  }
+
+  async *orphans(prefix = ''): AsyncIterable<Orphan> {
+    await this.#ready()
+    yield* orphansOf(this.#context, prefix)
   }
 
   async inspect(id: string): Promise<Inspection> {

@@ -182,3 +182,27 @@ test('an upload that somebody changes meanwhile is left alone', async () => {
   await assert.rejects(handle.mend!('tidy'), (error) => error instanceof UploadError && error.code === 'ERR_CONFLICT')
   assert.deepEqual(await objectsOf(id), [id, `${id}.info`, `${id}.part`])
 })
+
+test('slots whose upload has no record are removed, if they are ours and old', async () => {
+  const { id } = await bench.unfinished()
+  const kept = await bench.unfinished()
+  await bench.remove(`${id}.info`)
+  await bench.put(`${id}.part1`, 'not ours')
+  const orphansOf = async () => {
+    const found = []
+    for await (const orphan of bench.openStore().inspector().orphans!()) found.push(orphan)
+    return found
+  }
+  const now = bench.clock.now
+  bench.clock.now = Date.now()
+  assert.deepEqual(await orphansOf(), [], 'a creation may be on its way')
+  bench.clock.now = now + 2 * DAY
+  const [orphan, ...others] = await orphansOf()
+  assert.deepEqual([orphan?.place, orphan?.size, others.length], [`${id}.part`, 116, 0])
+  await bench.put(`${id}.info`, '{}')
+  assert.equal(await orphan?.remove(), false, 'it has a record by now')
+  await bench.remove(`${id}.info`)
+  assert.equal(await orphan?.remove(), true)
+  assert.deepEqual(await objectsOf(id), [`${id}.part1`])
+  assert.deepEqual(await objectsOf(kept.id), [`${kept.id}.info`, `${kept.id}.part`])
+})
