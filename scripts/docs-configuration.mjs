@@ -76,8 +76,8 @@ may be JSON. In it
 - \`\${NAME}\` is a variable of the environment, and must be set; \`\${NAME:-text}\` is \`text\` where it is not set or empty; \`$\${NAME}\` is
   \`\${NAME}\` itself. What a variable holds is always a text, never more YAML;
 - paths are relative to where the command is run, as everywhere;
-- an unknown name, a name that is given twice, an alias and a second document are refused, with file and line. \`sweep\` and
-  \`doctor\` take what they know of the file of \`serve\`.
+- an unknown name, a name that is given twice, an alias and a second document are refused, with file and line. \`sweep\`,
+  \`doctor\` and the [tools](tools.md) take what they know of the file of \`serve\`.
 
 It is read once, at the start; workers that are replaced later go by what it said then. To change something, start the server
 anew. [configuration.schema.json](configuration.schema.json) is its JSON Schema (\`holdfast config schema\` prints it): editors complete names
@@ -119,11 +119,22 @@ function section(group, rows) {
 
 const served = Object.values(COMMANDS.serve.groups)
 
+/** Of whole groups that a command has as `serve` has them. */
+function besides(name, groups) {
+  const shared = Object.entries(groups).flatMap(([group, rows]) => (served.includes(rows) ? [group] : []))
+  if (name === 'serve' || shared.length === 0) return []
+  const under = shared.length === 1 ? shared[0] : `${shared.slice(0, -1).join(', ')} and ${shared.at(-1)}`
+  const which =
+    name === 'config'
+      ? 'all options of `holdfast serve`'
+      : `the options of [\`holdfast serve\`](#holdfast-serve) under ${under}`
+  return [`It has ${which} besides.\n`]
+}
+
 const commands = Object.entries(COMMANDS).map(([name, { summary, groups }]) => {
-  const own =
-    name === 'config' ? Object.entries(groups).filter(([, rows]) => !served.includes(rows)) : Object.entries(groups)
+  const own = Object.entries(groups).filter(([, rows]) => name === 'serve' || !served.includes(rows))
   const sections = own.map(([group, rows]) => section(group, rows))
-  const others = name === 'config' ? ['It has all options of `holdfast serve` besides.\n'] : []
+  const others = besides(name, groups)
   return [`## \`holdfast ${name}\`\n\n${summary}\n`, ...sections, ...others].join('\n')
 })
 

@@ -408,27 +408,67 @@ const LISTED = {
   upload: { summary: 'Upload files, and resume where an earlier try ended.', groups: { Uploading: upload } },
   ls: {
     summary: 'List uploads: their state, how far they are, and when somebody last wrote to them.',
-    groups: { Listing: listing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Listing: listing,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   inspect: {
     summary: 'Show the record of an upload, what is really stored of it, and where the two contradict each other.',
-    groups: { Inspecting: inspecting, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Inspecting: inspecting,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   verify: {
     summary: 'Read uploads, and compare their bytes with the checksums of their records.',
-    groups: { Verifying: verifying, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Verifying: verifying,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   repair: {
     summary: 'Mend what crashes left of uploads, where that is safe; beside running servers, too.',
-    groups: { Repairing: repairing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Repairing: repairing,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   import: {
     summary: 'Take over uploads of tusd and @tus/server: where they are, or copied from another bucket or a folder.',
-    groups: { Importing: importing, S3: s3, Memory: memory, Disk: disk, Locking: locking, Log: log },
+    groups: {
+      Configuration: configuration,
+      Importing: importing,
+      S3: s3,
+      Memory: memory,
+      Disk: disk,
+      Locking: locking,
+      Log: log,
+    },
   },
   lifecycle: {
     summary: 'Print or install the lifecycle rules of the bucket, which abort multipart uploads that nobody finished.',
-    groups: { Rules: lifecycleRules, S3: s3 },
+    groups: { Configuration: configuration, Rules: lifecycleRules, S3: s3 },
   },
 } as const
 

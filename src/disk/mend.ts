@@ -20,7 +20,7 @@ const REMEDIES: { readonly [Name in StoreRemedy]: (upload: DiskUpload, lock: Loc
   /** The record of tusd as one of ours. */
   async adopt(upload, lock) {
     if (!upload.isForeign) return false
-    const file = await openHeld(upload.paths, lock)
+    const file = await openHeld(upload.paths, lock, upload.context.filePerms)
     try {
       await truncateTo(file, upload.record.offset)
       await adopt(upload, lock, file)
