@@ -60,7 +60,8 @@ async function settle(upload: S3Upload): Promise<boolean> {
  */
 async function strays(upload: S3Upload): Promise<boolean> {
   const { record, context, keys } = upload
-  if (record.state !== 'open' || upload.isForeign) return false
+  // Those of a key that was chosen may be of other uploads.
+  if (record.state !== 'open' || upload.isForeign || record.key !== undefined) return false
   const { uploadIds } = await context.call('listMultipartUploads', { key: keys.object }).catch((error) => {
     if (means(error, 'denied', 'refused')) return { uploadIds: [] }
     throw asStoreFailure(error)

@@ -191,6 +191,11 @@ function isMarked({ id, token }: UploadRecord, { metadata }: SeenObject): boolea
 }
 
 function ofObject({ upload, keys }: Sight, object: SeenObject | undefined): Findings {
+  const mark = object?.metadata[ID_MARK]
+  if (object && upload.key !== undefined && mark !== upload.id) {
+    const text = `Its key ${keys.object} was chosen, and has another object now: GET of the upload is 410.`
+    return [finding('object-replaced', 'note', text)]
+  }
   if (!object) return [finding('object-missing', 'wrong', `The object ${keys.object} is not there.`)]
   const findings: Finding[] = []
   const wrong = (code: string, text: string): void => void findings.push(finding(code, 'wrong', text))
@@ -217,8 +222,9 @@ function ofObject({ upload, keys }: Sight, object: SeenObject | undefined): Find
 function ofFailed({ author, upload, object, parts, slots, strays }: Sight): Findings {
   // Of another server's upload nothing is removed.
   if (author !== 'holdfast') return []
+  const isOwn = object !== undefined && (upload.key === undefined || object.metadata[ID_MARK] === upload.id)
   const left = [
-    ...(object ? ['its object'] : []),
+    ...(isOwn ? ['its object'] : []),
     ...(parts !== undefined && parts !== 'gone' ? ['its multipart upload'] : []),
     ...(slots.length > 0 ? [`${slots.length} slots`] : []),
     ...(strays?.length ? [`${strays.length} other multipart uploads`] : []),

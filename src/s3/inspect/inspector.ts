@@ -94,9 +94,15 @@ export class S3Inspector implements Inspector {
       const keys = keysOf(this.#context.prefixes, name)
       const read = await this.#read(keys)
       // A name alone will do, too: it is what a listing has of a record that cannot be read.
-      if (read && (name === id || read.upload?.id === id)) return { keys, read }
+      if (read && (name === id || read.upload?.id === id)) return { keys: this.#chosen(keys, read), read }
     }
     throw new UploadError('ERR_UPLOAD_NOT_FOUND')
+  }
+
+  /** The object may have a key of its own. */
+  #chosen(keys: Keys, { upload }: ReadRecord): Keys {
+    const { objectPrefix } = this.#context.prefixes
+    return upload?.key === undefined ? keys : { ...keys, object: `${objectPrefix}${upload.key}` }
   }
 
   async #read(keys: Keys): Promise<ReadRecord | undefined> {
@@ -113,7 +119,7 @@ export class S3Inspector implements Inspector {
   async #summary(name: string, modified: number): Promise<Summary | undefined> {
     const keys = keysOf(this.#context.prefixes, name)
     const read = await this.#read(keys)
-    return read && this.#summaryOf(keys, { ...read, modified: read.modified ?? modified })
+    return read && this.#summaryOf(this.#chosen(keys, read), { ...read, modified: read.modified ?? modified })
   }
 
   #summaryOf(keys: Keys, { author, upload, modified }: ReadRecord): Summary {

@@ -81,7 +81,7 @@ export async function lookAt(context: S3Context, keys: Keys, read: ReadRecord, u
     // The multipart upload of an object that is there is over, and some servers say so, some do not.
     uploadId === undefined || state === 'complete' ? undefined : listParts(call, keys.object, uploadId),
     slotsOf(context, keys, upload),
-    straysOf(context, keys, uploadId),
+    straysOf(context, keys, upload),
     isPartial ? readWaiting(context, keys.finals) : [],
   ])
   const { Storage } = JSON.parse(read.text) as { Storage?: { Key?: string } }
@@ -131,13 +131,15 @@ function slotOf(keys: Keys, key: string): number | undefined {
   return Number.isInteger(slot) && slot >= 0 && slot < SLOTS && keys.slot(slot) === key ? slot : undefined
 }
 
+/** Those of a key that was chosen may be of other uploads, and nothing tells whose they are. */
 async function straysOf(
   { call }: S3Context,
   { object: key }: Keys,
-  named: string | undefined,
+  upload: UploadRecord,
 ): Promise<string[] | undefined> {
+  if (upload.key !== undefined) return []
   try {
-    return (await call('listMultipartUploads', { key })).uploadIds.filter((uploadId) => uploadId !== named)
+    return (await call('listMultipartUploads', { key })).uploadIds.filter((uploadId) => uploadId !== upload.uploadId)
   } catch (error) {
     if (means(error, 'denied', 'refused')) return undefined
     throw asStoreFailure(error)

@@ -261,6 +261,17 @@ const rows: Row[] = [
     },
   ],
   [
+    'object-replaced',
+    'note',
+    /Its key chosen\/one was chosen, and has another object now/,
+    async () => {
+      const { id } = await bench.small()
+      await bench.rewrite(id, { key: 'chosen/one' })
+      await bench.put('chosen/one', 'of the application')
+      return id
+    },
+  ],
+  [
     'object-unmarked',
     'note',
     /does not carry the marks/,

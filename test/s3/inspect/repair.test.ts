@@ -127,6 +127,17 @@ test('multipart uploads that the record of an unfinished upload does not name ar
   assert.equal(handle.info.state, 'complete')
 })
 
+test('multipart uploads of a key that was chosen may be of other uploads: they are no strays', async () => {
+  const { id } = await bench.begin(10 * PART, 0)
+  const key = `chosen-${id}`
+  await bench.rewrite(id, { key })
+  await newMultipart(key)
+  bench.clock.now += DAY
+  assert.deepEqual(done(await holdfast.repair(id)), [])
+  assert.equal(await (await bench.openStore().open(id)).mend!('strays'), false)
+  assert.equal((await multipartsOf(key)).length, 1)
+})
+
 test('a writer whose multipart upload no record names yet is overtaken, and loses nothing that was acknowledged', async () => {
   const { id } = await bench.begin(10 * PART, 0)
   bench.clock.now += DAY
