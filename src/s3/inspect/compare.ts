@@ -38,7 +38,7 @@ const BY_STATE: { readonly [State in UploadRecord['state']]: (sight: Sight) => F
   failed: ofFailed,
 }
 
-function ofRecord({ author, upload, storageKey, keys }: Sight): Findings {
+function ofRecord({ author, upload, storageKey, keys, moved }: Sight): Findings {
   const findings: Finding[] = []
   if (author !== 'holdfast') {
     const canGoOn = upload.state !== 'failed'
@@ -46,7 +46,8 @@ function ofRecord({ author, upload, storageKey, keys }: Sight): Findings {
     const text = `The record was written by ${author}: ${what}.`
     findings.push(finding('foreign', canGoOn ? 'note' : 'wrong', text, canGoOn ? 'adopt' : undefined))
   }
-  if (storageKey !== undefined && storageKey !== keys.object && author !== '@tus/s3-store') {
+  const isElsewhere = storageKey !== undefined && storageKey !== keys.object && moved === undefined
+  if (isElsewhere && author !== '@tus/s3-store') {
     const text = `The record says that the object is ${storageKey}, and with these prefixes it is ${keys.object}.`
     findings.push(finding('other-key', 'wrong', text))
   }
@@ -190,7 +191,11 @@ function isMarked({ id, token }: UploadRecord, { metadata }: SeenObject): boolea
   return token === undefined ? undefined : metadata[ID_MARK] === id && metadata[TOKEN_MARK] === token
 }
 
-function ofObject({ upload, keys }: Sight, object: SeenObject | undefined): Findings {
+function ofObject({ upload, keys, moved }: Sight, object: SeenObject | undefined): Findings {
+  if (moved) {
+    const text = `The application has moved its object to ${moved.bucket}/${moved.key}, which is not looked at.`
+    return [finding('object-moved', 'note', text)]
+  }
   const mark = object?.metadata[ID_MARK]
   if (object && upload.key !== undefined && mark !== upload.id) {
     const text = `Its key ${keys.object} was chosen, and has another object now: GET of the upload is 410.`

@@ -24,6 +24,11 @@ export interface SeenObject {
   modified?: number | undefined
 }
 
+export interface Moved {
+  bucket: string
+  key: string
+}
+
 export interface SeenSlot {
   slot: number
   etag: string
@@ -41,6 +46,8 @@ export interface Sight {
   modified: number | undefined
   /** The object's key, as the record has it. */
   storageKey: string | undefined
+  /** Where the application moved the object. */
+  moved: Moved | undefined
   object: SeenObject | undefined
   /** `gone`: S3 does not know the multipart upload that the record names. Undefined if it names none. */
   parts: readonly ListedPart[] | 'gone' | undefined
@@ -84,7 +91,7 @@ export async function lookAt(context: S3Context, keys: Keys, read: ReadRecord, u
     straysOf(context, keys, upload),
     isPartial ? readWaiting(context, keys.finals) : [],
   ])
-  const { Storage } = JSON.parse(read.text) as { Storage?: { Key?: string } }
+  const { Storage, Holdfast } = JSON.parse(read.text) as { Storage?: { Key?: string }; Holdfast?: { moved?: Moved } }
   return {
     now: context.now(),
     keys,
@@ -92,6 +99,7 @@ export async function lookAt(context: S3Context, keys: Keys, read: ReadRecord, u
     upload,
     modified: read.modified,
     storageKey: Storage?.Key,
+    moved: Holdfast?.moved,
     object,
     parts: uploadId === undefined || state === 'complete' ? undefined : (parts ?? 'gone'),
     slots,

@@ -22,7 +22,8 @@ export async function verifySight(
 ): Promise<Verified> {
   const { upload, object } = sight
   if (upload.state === 'complete') {
-    if (quick || isWrong(seen)) return { result: quickResult(sight, seen), read: 0, crc32: undefined, findings: seen }
+    if (quick || isWrong(seen) || !isHere(seen))
+      return { result: quickResult(sight, seen), read: 0, crc32: undefined, findings: seen }
     return wholeOf(context, sight, seen, onBytes)
   }
   const isObject = upload.state === 'completing' && upload.uploadId === undefined && object !== undefined
@@ -35,11 +36,16 @@ export async function verifySight(
   return { ...unfinished([...seen, ...checked.flatMap(({ findings }) => findings)]), read }
 }
 
+/** The application may have moved or replaced it. */
+const isHere = (findings: readonly Finding[]): boolean =>
+  !findings.some(({ code }) => code === 'object-moved' || code === 'object-replaced')
+
 const isWrong = (findings: readonly Finding[]): boolean => findings.some(({ level }) => level === 'wrong')
 
 /** S3 keeps the checksum beside the object, and verified it once. */
 function quickResult({ upload, object }: Sight, seen: readonly Finding[]): Verified['result'] {
   if (isWrong(seen)) return 'wrong'
+  if (!isHere(seen)) return 'unknown'
   return object?.crc32 !== undefined && upload.crc32 !== undefined ? 'good' : 'unknown'
 }
 

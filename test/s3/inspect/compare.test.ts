@@ -261,6 +261,18 @@ const rows: Row[] = [
     },
   ],
   [
+    'object-moved',
+    'note',
+    /has moved its object to elsewhere\/talk\.mp4/,
+    async () => {
+      const { id } = await bench.small()
+      await bench.rewrite(id, { moved: { bucket: 'elsewhere', key: 'talk.mp4' } })
+      await bench.remove(id)
+      assert.equal((await bench.store.inspector().verify(id)).result, 'unknown')
+      return id
+    },
+  ],
+  [
     'object-replaced',
     'note',
     /Its key chosen\/one was chosen, and has another object now/,
