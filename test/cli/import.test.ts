@@ -164,10 +164,12 @@ test('from a folder of @tus/file-store: finished uploads are the same, unfinishe
   for (const left of [finished, small, empty]) await isWhole(here, left)
   for (const left of [unfinished, begun]) await goesOn(here, left)
   assert.equal(await tell(here.url + deferred.id), 2000)
+  assert.equal((await patch(here.url + deferred.id, 2000, deferred.bytes.subarray(2000, 2100))).status, 204)
 
   const gone = await run(bucket, ...args)
   assert.equal(gone.code, 0)
-  assert.equal(gone.of(unfinished)?.outcome, 'there', 'what went on here is left alone')
+  for (const left of [unfinished, deferred]) assert.equal(gone.of(left)?.outcome, 'there', 'it has gone on here')
+  assert.equal(await tell(here.url + deferred.id), 2100)
 })
 
 test('from another bucket: parts of unfinished uploads come along only if they may be ended there', async (context) => {
