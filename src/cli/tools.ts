@@ -5,7 +5,7 @@
  */
 import { asUploadError, UploadError } from '../errors.js'
 import { createServer, type Holdfast, type Logger } from '../server.js'
-import type { Inspector, RecordEntry } from '../store/inspect.js'
+import type { Inspector } from '../store/inspect.js'
 import { PlainError } from './failure.js'
 import { createLog } from './log.js'
 import { asUsage, type Opened, openAll, type StoreFlags } from './open.js'
@@ -118,8 +118,6 @@ export async function* idsOf(
   if (named.length > 0) yield* named
   else for await (const entry of inspector.records(prefix)) yield entry.name
 }
-
-export type Entries = AsyncIterable<RecordEntry>
 
 /** Drawn on a terminal; elsewhere there is none. */
 export const openProgress = (): Progress | undefined => (process.stderr.isTTY ? new Progress() : undefined)
