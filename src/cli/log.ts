@@ -1,11 +1,17 @@
 /**
- * The log of the command: lines on stderr, as text for people or as JSON for machines.
+ * The log of the command: lines on stderr, as text for people or as JSON for machines, by pino. What lets a reader act in a
+ * client's name is not in them.
  * @module
  */
+import { pino } from 'pino'
+import { redact, redactFields } from '../http/redact.js'
 import type { Logger } from '../server.js'
 
 export interface LogOptions {
+  /** All levels. */
   readonly verbose: boolean
+  /** The lowest level that is written, if not all are. Default: 'info'. */
+  readonly level?: Level | undefined
   readonly format: string
   /** Of each line, such as which worker writes it. */
   readonly always?: Readonly<Record<string, unknown>> | undefined
@@ -13,7 +19,9 @@ export interface LogOptions {
   readonly write?: (line: string) => void
 }
 
-type Level = keyof Logger
+export type Level = keyof Logger
+
+const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error']
 
 /** Bytes of a line that processes with one log write in one piece (PIPE_BUF, for Linux). */
 const ONE_PIECE = 4_096
@@ -21,17 +29,18 @@ const ONE_PIECE = 4_096
 /** Characters of a text in a line that would be longer than that; each may become six bytes. */
 const SHORTENED = 100
 
-export function createLog({ verbose, format, always, write = toStderr }: LogOptions): Logger {
-  const line = format === 'json' ? jsonLine : textLine
-  const at =
-    (level: Level) =>
-    (given: Record<string, unknown>, message: string): void => {
-      if (level === 'debug' && !verbose) return
-      const fields = { ...always, ...given }
+export function createLog({ verbose, level: least = 'info', format, always, write = toStderr }: LogOptions): Logger {
+  const line = format === 'json' ? jsonLines() : textLine
+  const at = (level: Level) => {
+    if (!verbose && LEVELS.indexOf(level) < LEVELS.indexOf(least)) return () => undefined
+    return (given: Record<string, unknown>, said: string): void => {
+      const fields = { ...always, ...redactFields(given) }
+      const message = redact(said)
       const text = line(level, fields, message)
       const isLong = always !== undefined && Buffer.byteLength(text) >= ONE_PIECE
       write(`${isLong ? line(level, shortened(fields), message) : text}\n`)
     }
+  }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
@@ -46,9 +55,37 @@ function shortened(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(pairs)
 }
 
-function jsonLine(level: Level, fields: Record<string, unknown>, message: string): string {
-  return visible(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }))
+type Line = (level: Level, fields: Record<string, unknown>, message: string) => string
+
+/** By pino, with names and values that people read, too. It leaves as they are what `visible` makes seen. */
+function jsonLines(): Line {
+  let written = ''
+  const options = {
+    level: 'debug',
+    base: null,
+    messageKey: 'message',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (level: string) => ({ level }) },
+  }
+  const target = {
+    write(line: string) {
+      written = line
+    },
+  }
+  const logger = pino(options, target)
+  return (level, fields, message) => {
+    logger[level](withoutOurs(fields), message)
+    return visible(written.slice(0, -1))
+  }
 }
+
+/** A name twice in one object means one thing to some readers, and another to others. */
+function withoutOurs(fields: Record<string, unknown>): Record<string, unknown> {
+  const pairs = Object.entries(fields).map(([name, value]) => [OURS.has(name) ? `${name}_` : name, value])
+  return Object.fromEntries(pairs)
+}
+
+const OURS: ReadonlySet<string> = new Set(['time', 'level', 'message'])
 
 function textLine(level: Level, fields: Record<string, unknown>, message: string): string {
   const pairs = Object.entries(fields).flatMap(([name, value]) =>

@@ -127,7 +127,7 @@ async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
   const look = holdfast.ready().catch((thrown: unknown) => {
     const { code, message, cause } = asUploadError(thrown)
     if (code === 'ERR_INVALID_OPTIONS') throw asUsage(thrown, 'serve')
-    log.warn({ code, message, cause: String(cause) }, 'not everything can be reached yet')
+    log.warn({ code, reason: message, cause: String(cause) }, 'not everything can be reached yet')
   })
   const enough = sleep(LOOK, undefined, { signal: late.signal }).catch(() => undefined)
   await Promise.race([look, enough]).finally(() => late.abort())

@@ -4,6 +4,8 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import type { StoreObserver } from '../store/observer.js'
+import type { Tracer } from '../store/tracer.js'
 import type { Service } from './call/sdk.js'
 import type { StoreLogger } from './context.js'
 import type { Capabilities } from './provider/capabilities.js'
@@ -78,6 +80,10 @@ export interface S3StoreOptions {
   /** Milliseconds between two commits of one long append. Default: 1,000. */
   commitInterval?: number | undefined
   logger?: StoreLogger | undefined
+  /** Told of each try of a request to S3 (docs/metrics.md). What they throw is dropped. Default: none. */
+  observers?: readonly StoreObserver[] | undefined
+  /** Makes a span of each try of a request to S3 (docs/metrics.md#traces). Default: none. */
+  tracer?: Tracer | undefined
   /** For tests: milliseconds since the epoch. */
   now?: (() => number) | undefined
 }
@@ -98,11 +104,13 @@ export const DEFAULTS = {
   maxAttempts: 4,
   commitInterval: 1_000,
   logger: { warn: () => undefined } as StoreLogger,
+  observers: [] as readonly StoreObserver[],
   now: Date.now,
 }
 
 type Defaulted = typeof DEFAULTS
-export type ResolvedOptions = Omit<S3StoreOptions, keyof Defaulted> & Defaulted
+export type ResolvedOptions = Omit<S3StoreOptions, keyof Defaulted | 'tracer'> &
+  Defaulted & { tracer: Tracer | undefined }
 
 /** @throws UploadError ERR_INVALID_OPTIONS, naming the option */
 export function resolveOptions(options: S3StoreOptions): ResolvedOptions {

@@ -9,6 +9,7 @@ import { directPlane } from './call/direct.js'
 import { guarded } from './call/integrity.js'
 import { limited } from './call/limited.js'
 import { withMissing } from './call/missing.js'
+import { observed } from './call/observed.js'
 import { Pace } from './call/pace.js'
 import { Places } from './call/places.js'
 import { refreshed } from './call/refreshed.js'
@@ -45,7 +46,7 @@ export function composeCall(options: ResolvedOptions, provider: Capabilities): S
   const authorized = isSdkClient(service) ? refreshed(send, service.config.credentials) : send
   const suited = conditioned(withMissing(guarded(authorized, provider, logger), provider), provider)
   return {
-    call: retried(limited(suited, places), retry, provider),
+    call: retried(limited(observed(suited, options), places), retry, provider),
     places,
     plain: authorized,
     close: () => direct?.close(),

@@ -6,6 +6,7 @@
 import { UploadError } from '../errors.js'
 import type { NewUpload } from '../store/info.js'
 import type { Inspector } from '../store/inspect.js'
+import type { StoreStats } from '../store/observer.js'
 import type { CreateOptions, ListedUpload, OpenOptions, Store } from '../store/store.js'
 import { removeLeftovers } from './clean-up.js'
 import { chooseLayout } from './concat/plan.js'
@@ -35,6 +36,7 @@ export class S3Store implements Store {
   readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly #context: S3Context
   readonly #close: () => void
+  readonly #stats: () => StoreStats
   /** Fills in what is not yet known of the provider. */
   readonly #learn: () => Promise<void>
   /** Once that succeeded. */
@@ -53,6 +55,11 @@ export class S3Store implements Store {
     const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
     const budget = new Budget(all.bufferMemory)
     this.#close = close
+    this.#stats = () => ({
+      memory: { limit: budget.capacity, used: budget.used, waiting: budget.waiting },
+      sending: { limit: places.limit, running: places.taken, waiting: places.waiting },
+    })
+    for (const observer of all.observers) observer.storeOpened?.(this.#stats)
     this.#context = {
       bucket: all.bucket,
       prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
@@ -77,6 +84,11 @@ export class S3Store implements Store {
 
   get maxObjectSize(): number {
     return this.#context.limits.maxObjectSize
+  }
+
+  /** What it has in hand now. */
+  get stats(): StoreStats {
+    return this.#stats()
   }
 
   /**

@@ -30,7 +30,7 @@ export type {
   VerifyOptions,
 } from './inspect.js'
 export type { AcquireOptions, Lease, Locker, WriteLease } from './locker.js'
-export type { StoreCall, StoreObserver } from './observer.js'
+export type { StoreCall, StoreObserver, StoreStats } from './observer.js'
 export type {
   AppendOptions,
   Body,
@@ -48,3 +48,4 @@ export type {
   TerminateOptions,
   UploadHandle,
 } from './store.js'
+export type { Attributes, Span, SpanOptions, Tracer } from './tracer.js'

@@ -7,6 +7,8 @@
 export interface StoreCall {
   /** In the backend's terms, such as 'uploadPart'. */
   readonly operation: string
+  /** What it was about, where that is one thing: the record of an upload, bytes that are no part yet, or the content itself. */
+  readonly subject: 'record' | 'tail' | 'object' | undefined
   /** Milliseconds. */
   readonly duration: number
   /** 1 for the first try. */
@@ -15,6 +17,16 @@ export interface StoreCall {
   readonly failure: string | undefined
 }
 
+/** What a store has in hand now. */
+export interface StoreStats {
+  /** Bytes of uploads in memory: how many there may be and are, and how many requests wait for room. */
+  readonly memory: { readonly limit: number; readonly used: number; readonly waiting: number }
+  /** Requests that send bytes of uploads to the backend: how many there may be and are, and how many wait for a place. */
+  readonly sending: { readonly limit: number; readonly running: number; readonly waiting: number }
+}
+
 export interface StoreObserver {
+  /** A store is there. @param stats gives what it has in hand, whenever it is asked */
+  storeOpened?(stats: () => StoreStats): void
   storeCall?(call: StoreCall): void
 }

@@ -10,6 +10,7 @@
 import type { NewUpload, Notes, UploadInfo } from './info.js'
 import type { Inspector, Remedy } from './inspect.js'
 import type { WriteLease } from './locker.js'
+import type { StoreStats } from './observer.js'
 
 /** The bytes of one request as they come. Iterated at most once, by the store. */
 export interface Body extends AsyncIterable<Uint8Array> {
@@ -253,6 +254,8 @@ export interface Store {
   list?(): AsyncIterable<ListedUpload>
   /** For the operator's tools: looks at what the store holds, and changes nothing. Absent: it offers no such look. */
   inspector?(): Inspector
+  /** What it has in hand now, for metrics; absent where there is nothing to tell. */
+  readonly stats?: StoreStats
   /** Releases connections and timers. Appends still under way end first (their bodies were stopped by the caller). */
   close(): Promise<void>
 }

@@ -6,6 +6,7 @@
 import type { UploadInfo } from '../store/info.js'
 import type { StoreObserver } from '../store/observer.js'
 import type { HookName, HookRequest } from './hooks.js'
+import type { SweepReport } from './sweep.js'
 
 export interface RequestEnd {
   /** The method in effect. */
@@ -15,6 +16,10 @@ export interface RequestEnd {
   readonly code: string | undefined
   /** Milliseconds. */
   readonly duration: number
+  /** Bytes of its body that were given to the store. */
+  readonly received: number
+  /** The upload that it was about or has made, if there is one. */
+  readonly upload: string | undefined
 }
 
 export interface HookEnd {
@@ -43,11 +48,14 @@ export interface Observer extends StoreObserver {
   /** A request was asked to yield its upload to a newer one. */
   yielded?(id: string): void
   hookEnded?(end: HookEnd): void
+  /** A sweep has ended, by the clock or by hand; not one that only counted. */
+  swept?(report: SweepReport): void
 }
 
 type Told = { readonly [Name in keyof Observer]-?: NonNullable<Observer[Name]> }
 
 const NAMES = [
+  'storeOpened',
   'storeCall',
   'requestBegan',
   'requestEnded',
@@ -60,6 +68,7 @@ const NAMES = [
   'failed',
   'yielded',
   'hookEnded',
+  'swept',
 ] as const satisfies readonly (keyof Observer)[]
 
 /** Tells all of them, and keeps what one of them throws from everybody else. */

@@ -22,6 +22,19 @@ export class Places {
     this.#pace = pace
   }
 
+  /** How many there are now, are taken, and are waited for. */
+  get limit(): number {
+    return this.#pace.places
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** How many parts of one upload may be on their way: all, while nobody waits, and else its share. */
   get share(): number {
     const { places } = this.#pace
