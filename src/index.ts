@@ -8,6 +8,7 @@ export {
   createServer,
   type Holdfast,
   type Logger,
+  type Readiness,
   type Repair,
   type RepairOptions,
   type RepairReport,

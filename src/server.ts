@@ -25,6 +25,7 @@ import { type Counters, noCounts } from './upload/counters.js'
 import { HookCalls } from './upload/hook-calls.js'
 import type { HookRequest, Hooks, Limits } from './upload/hooks.js'
 import { type Observer, observeAll } from './upload/observer.js'
+import { type Readiness, ReadinessLooks } from './upload/readiness.js'
 import { regularly } from './upload/regularly.js'
 import type { Repair, RepairOptions, RepairReport } from './upload/repair.js'
 import { Stores } from './upload/stores.js'
@@ -32,7 +33,7 @@ import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { type SignedUrlOptions, TOKEN_PARAMETER, type Tokens, tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 
-export type { Copied, CopyOptions, Counters, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
+export type { Copied, CopyOptions, Counters, Readiness, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {
@@ -171,6 +172,13 @@ export interface Holdfast {
    */
   ready(): Promise<void>
   /**
+   * Whether it can serve now, for probes: the store and the locker answer, and it is not shutting down. Asks them once a second
+   * at most, whoever asks, and answers within three. Never rejects.
+   */
+  readiness(): Promise<Readiness>
+  /** From now on `readiness` says no; all is served as before, until `close`. */
+  drain(): void
+  /**
    * Looks at all uploads once: removes those that have expired, and finishes those that a crash left with all their bytes.
    * Safe beside requests and other nodes. One sweep of a server follows another.
    * @throws UploadError ERR_STORE_REFUSED, naming the permission that is missing · ERR_NOT_IMPLEMENTED if the store cannot
@@ -244,6 +252,7 @@ export function createServer(options: ServerOptions): Holdfast {
     return new Uploads({ ...shared, store: one, maxSize: most }, { tokens, limits: options.limits ?? {} })
   })
   const server = new Server(options, stores, { maxSize, counters, observer, tokens })
+  const looks = new ReadinessLooks({ store, locker, ready: () => stores.first.ready() })
   const interval = options.sweepInterval ?? (options.expiresAfter !== undefined && store.abilities.list ? HOUR : 0)
   const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(stores, options.logger)) : undefined
   return {
@@ -255,11 +264,14 @@ export function createServer(options: ServerOptions): Holdfast {
     async ready() {
       await Promise.all([stores.first.ready(), locker?.ready?.()])
     },
+    readiness: () => looks.readiness(),
+    drain: () => looks.end(),
     sweep: (how) => stores.sweep(how),
     terminate: (id, where = {}) => stores.of(where.store ?? store).terminate(id),
     repair: (id, how) => stores.first.repair(id, how),
     copy: (source, how) => stores.first.copy(source, how),
     async close({ timeout = 10_000 } = {}) {
+      looks.end()
       stopSweeping?.()
       await stores.close(timeout)
       await locker?.close?.()

@@ -19,7 +19,7 @@ const BUCKET = 'uploads'
 const BASE_PATH = '/files'
 
 export async function dev(options: Options<'dev'>): Promise<void> {
-  const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  const log = createLog({ verbose: options.verbose, level: options.logLevel, format: options.logFormat })
   const page = createPage(`${BASE_PATH}/`)
   const bucket = await openBucket(options)
   const service = createClient({

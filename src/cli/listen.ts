@@ -22,12 +22,13 @@ type Response = Parameters<Handler>[1]
 export type Page = (request: Request, response: Response) => boolean
 
 export interface Routes {
-  readonly holdfast: Pick<Holdfast, 'serve'>
+  readonly holdfast: Pick<Holdfast, 'serve' | 'readiness'>
   /** Path or absolute URL. */
   readonly basePath: string
   readonly page?: Page | undefined
   /** Whoever asks for / is told what this is, unless there is a page. */
   readonly greets?: boolean | undefined
+  readonly metrics?: Page | undefined
 }
 
 /** How clients are served beyond HTTP/1.1 without TLS. */
@@ -82,10 +83,11 @@ export function createHttpServer(
   return { server, http2 }
 }
 
-function router({ holdfast, basePath, page, greets }: Routes, maxHeaderCount: number): Handler {
+function router({ holdfast, basePath, page, metrics, greets }: Routes, maxHeaderCount: number): Handler {
   const base = pathOf(basePath)
   const uploads = nodeHandler(holdfast)
   const health = nodeHandler({ serve: telling(200, 'ok\n') })
+  const ready = nodeHandler({ serve: tellingReadiness(holdfast) })
   const tooMany = nodeHandler({ serve: telling(431, `A request may have at most ${maxHeaderCount} header fields.\n`) })
   const nothing = nodeHandler({ serve: telling(404, `There is nothing here. Uploads live under ${base}/\n`) })
   const greeting = `This is Holdfast, a server for resumable uploads. They live under ${base}/\n`
@@ -94,6 +96,8 @@ function router({ holdfast, basePath, page, greets }: Routes, maxHeaderCount: nu
     if (request.rawHeaders.length > 2 * maxHeaderCount) return tooMany(request, response)
     const path = (request.url ?? '').split('?', 1)[0]!
     if (path === '/healthz') return health(request, response)
+    if (path === '/readyz') return ready(request, response)
+    if (metrics?.(request, response)) return
     if (page?.(request, response)) return
     if (path === base || path.startsWith(`${base}/`)) return uploads(request, response)
     if (path === '/' && (request.method === 'GET' || request.method === 'HEAD')) return greet(request, response)
@@ -106,6 +110,15 @@ const telling =
   (exchange) => {
     const fields = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
     return exchange.answer({ status, fields, text })
+  }
+
+/** For probes: the code says why not, and nothing more. */
+const tellingReadiness =
+  (holdfast: Pick<Holdfast, 'readiness'>): Serve =>
+  async (exchange) => {
+    const { ready, code } = await holdfast.readiness()
+    const fields = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }
+    await exchange.answer({ status: ready ? 200 : 503, fields, text: `${ready ? 'ready' : code}\n` })
   }
 
 /** Whether a failure to listen means that another process has the port. */

@@ -4,6 +4,7 @@
  */
 import type { DiskStoreOptions } from '../disk/index.js'
 import { UploadError } from '../errors.js'
+import type { S3StoreOptions } from '../s3/index.js'
 import type { Logger } from '../server.js'
 import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
@@ -18,9 +19,12 @@ export interface Opened {
   close?: () => Promise<void>
 }
 
+/** Who is told of the requests to a bucket. */
+export type Watching = Pick<S3StoreOptions, 'observers' | 'tracer'>
+
 /** @throws UploadError ERR_INVALID_OPTIONS · UsageError */
-export async function openAll(options: Any, log: Logger): Promise<Opened> {
-  const opened = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log)
+export async function openAll(options: Any, log: Logger, watching: Watching = {}): Promise<Opened> {
+  const opened = options.s3Bucket === undefined ? await openFolder(options) : await openBucket(options, log, watching)
   return { ...opened, locker: await openLocker(options) }
 }
 
@@ -42,9 +46,13 @@ const diskOptions = (options: Any): DiskStoreOptions => ({
   filePerms: options.filePerms,
 })
 
-async function openBucket(options: Any, log: Logger): Promise<{ store: Store; close: () => Promise<void> }> {
+async function openBucket(
+  options: Any,
+  log: Logger,
+  watching: Watching,
+): Promise<{ store: Store; close: () => Promise<void> }> {
   const { openS3 } = await import('./s3.js')
-  return openS3(options, log)
+  return openS3(options, log, watching)
 }
 
 async function openLocker({ lockerRedis, lockerPrefix, lockerTtl }: Any): Promise<Locker | undefined> {

@@ -4,6 +4,7 @@
  * @module
  */
 import { DEFAULTS } from '../s3/options.js'
+import { metrics, tracing } from './observe-options.js'
 import { s3 } from './s3-options.js'
 import { importing, inspecting, lifecycleRules, listing, repairing, verifying } from './tool-options.js'
 import { type Bounds, showSize, type ValueType } from './values.js'
@@ -314,6 +315,11 @@ const timeouts = {
     help: 'How long HEAD waits while the store completes an upload, before it answers 503.',
   },
   'shutdown-timeout': { type: 'duration', default: '10s', help: 'How long requests may take to end at SIGTERM.' },
+  'drain-delay': {
+    type: 'duration',
+    default: '0s',
+    help: 'How long all is served as before at SIGTERM while /readyz says no, so that balancers send nothing new.',
+  },
 } as const satisfies Rows
 
 const page = {
@@ -322,7 +328,13 @@ const page = {
 } as const satisfies Rows
 
 const log = {
-  verbose: { type: 'boolean', default: 'false', help: 'Log each request.' },
+  verbose: { type: 'boolean', default: 'false', help: 'Log each request: the same as --log-level debug.' },
+  'log-level': {
+    type: 'string',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error'],
+    help: 'The lowest level that is logged.',
+  },
   'log-format': { type: 'string', default: 'text', choices: ['text', 'json'], help: 'How the log on stderr looks.' },
 } as const satisfies Rows
 
@@ -382,6 +394,8 @@ const LISTED = {
       Timeouts: timeouts,
       Page: page,
       Log: log,
+      Metrics: metrics,
+      Traces: tracing,
       Start: start,
     },
   },

@@ -111,5 +111,10 @@ export const s3 = {
     sets: 'commitInterval',
     help: 'How often a long request commits what it has stored; a crash costs its client what came since.',
   },
+  's3-log-api-calls': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Log each request to S3, at the level debug (which --log-level must allow).',
+  },
   's3-transfer-acceleration': { type: 'boolean', default: 'false', help: "Use AWS's accelerated endpoint." },
 } as const satisfies Rows

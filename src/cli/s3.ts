@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { S3Store } from '../s3/index.js'
+import { S3Store, type S3StoreOptions } from '../s3/index.js'
 import type { Logger } from '../server.js'
 import type { Store } from '../store/store.js'
 import { UsageError } from './failure.js'
@@ -55,11 +55,13 @@ export function clientOf(options: Address, pathStyle: boolean): S3Client {
 export function openS3(
   options: Options<'serve'> | Options<'sweep'> | StoreFlags,
   logger: Logger,
+  watching: Pick<S3StoreOptions, 'observers' | 'tracer'> = {},
 ): { store: Store; close: () => Promise<void> } {
   const service = clientOf(options, styleOf(options).pathStyle)
   const store = new S3Store({
     service,
     logger,
+    ...watching,
     bucket: options.s3Bucket ?? '',
     provider: options.s3Provider,
     capabilities: {

@@ -12,8 +12,10 @@ import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
 import { announce, urlOf } from './announce.js'
 import { UsageError } from './failure.js'
-import { createHttpServer, listen, pathOf } from './listen.js'
+import { createHttpServer, listen, type Page, pathOf } from './listen.js'
 import { createLog } from './log.js'
+import { metricsPage, serveMetricsApart } from './metrics-page.js'
+import { mustObserve, type Observation, observe } from './observation.js'
 import { asUsage, openAll } from './open.js'
 import { createPage } from './page.js'
 import type { Options } from './read-options.js'
@@ -44,6 +46,7 @@ function mustFit(options: ServeOptions): void {
   if (options.ui && pathOf(options.basePath) === '') {
     throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
   }
+  mustObserve(options)
 }
 
 /**
@@ -55,28 +58,38 @@ export async function tryOptions(options: ServeOptions): Promise<void> {
   workersOf(options, availableParallelism())
   tlsOf(options)?.read()
   const log = createLog({ verbose: false, format: options.logFormat })
-  const { holdfast, close } = await openHoldfast({ ...options, sweepInterval: 0 }, log, undefined)
+  const observed = await observe(options, log)
+  const { holdfast, close } = await openHoldfast({ ...options, sweepInterval: 0 }, log, undefined, observed)
   await holdfast.close()
   await close?.()
+  await observed.close()
 }
 
 /** @param primary that of this worker, if it is one */
 async function serveHere(all: ServeOptions, workers: number, primary: Link | undefined): Promise<void> {
   const options = primary ? shareOf(all, workers, primary.place) : all
   const { verbose, logFormat: format, basePath, maxHeaderSize, maxHeaderCount, h2c } = options
-  const log = createLog({ verbose, format, always: primary && { worker: primary.place } })
+  const log = createLog({ verbose, level: options.logLevel, format, always: primary && { worker: primary.place } })
+  const observed = await observe(options, log)
   const page = options.ui ? createPage(urlOf(basePath, '')) : undefined
   const tls = tlsOf(options)
   const pair = tls?.read()
-  const { holdfast, close } = await openHoldfast(options, log, primary)
+  const { holdfast, close } = await openHoldfast(options, log, primary, observed)
   await lookAtStart(holdfast, log)
   const { headerTimeout: headersTimeout, keepAliveTimeout } = options
   const { server, http2 } = createHttpServer(
-    { holdfast, basePath, page, greets: options.showGreeting },
+    { holdfast, basePath, page, metrics: metricsHere(options, observed, primary), greets: options.showGreeting },
     { maxHeaderSize, maxHeaderCount, headersTimeout, keepAliveTimeout, tls: pair, h2c },
   )
+  observed.counts(server)
   const port = await listenWhere(server, options, primary)
-  const stoppable = { server, http2, holdfast, log, timeout: options.shutdownTimeout, after: close }
+  if (observed.metrics && !primary) await serveMetricsApart(options, observed.metrics.text, log)
+  const after = async (): Promise<void> => {
+    await close?.()
+    await observed.close()
+  }
+  const { shutdownTimeout: timeout, drainDelay } = options
+  const stoppable = { server, http2, holdfast, log, timeout, drainDelay, after }
   const readCertificate = tls && (() => tls.readAgain(server, log))
   if (primary) return primary.serves(stoppable, readCertificate)
   stopOnSignals(stoppable)
@@ -97,13 +110,27 @@ async function listenWhere(
   return undefined
 }
 
+/** Those of all workers, whichever is asked. With a port of their own they are not here. */
+function metricsHere(
+  { metricsPort, metricsPath }: ServeOptions,
+  { metrics }: Observation,
+  primary: Link | undefined,
+): Page | undefined {
+  if (metrics === undefined) return undefined
+  primary?.tells(() => metrics.registry.getMetricsAsJSON())
+  return metricsPort === undefined
+    ? metricsPage(metricsPath, () => (primary ? primary.scrape() : metrics.text()))
+    : undefined
+}
+
 async function openHoldfast(
   options: ServeOptions,
   log: Logger,
   primary: Link | undefined,
+  { observers, tracer }: Observation,
 ): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
   try {
-    const { store, locker: given, close } = await openAll(options, log)
+    const { store, locker: given, close } = await openAll(options, log, { observers, tracer })
     // A locker for all nodes keeps apart the workers of each, too.
     const locker = given ?? (primary && new ClusterLocker({ endsWithPrimary: options.singleProcess }))
     // One sweep does for all: whoever takes the first place sweeps.

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http'
 import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Holdfast, Logger } from '../server.js'
 import type { Http2Sessions } from './http2.js'
 
@@ -13,10 +14,12 @@ const FAREWELL = 500
 export interface Stoppable {
   readonly server: Server
   readonly http2?: Http2Sessions | undefined
-  readonly holdfast: Pick<Holdfast, 'close' | 'counters'>
+  readonly holdfast: Pick<Holdfast, 'close' | 'counters' | 'drain'>
   readonly log: Logger
   /** Milliseconds that requests may take to end. */
   readonly timeout: number
+  /** Milliseconds for which all is served as before, while it says that it is not ready. Default: 0. */
+  readonly drainDelay?: number | undefined
   /** What else there is to close, afterwards. */
   readonly after?: (() => Promise<void>) | undefined
 }
@@ -63,7 +66,9 @@ export function surviveBugs(log: Logger): void {
 }
 
 /** What arrived is stored and committed, and all connections end. */
-export async function stop({ server, http2, holdfast, timeout, after }: Stoppable): Promise<void> {
+export async function stop({ server, http2, holdfast, timeout, drainDelay = 0, after }: Stoppable): Promise<void> {
+  holdfast.drain()
+  if (drainDelay > 0) await sleep(drainDelay)
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   http2?.close()
   await holdfast.close({ timeout })

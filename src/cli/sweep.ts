@@ -25,7 +25,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
 }
 
 async function swept(options: SweepOptions, signal: AbortSignal): Promise<SweepReport> {
-  const logger = createLog({ verbose: options.verbose, format: options.logFormat })
+  const logger = createLog({ verbose: options.verbose, level: options.logLevel, format: options.logFormat })
   try {
     const { store, locker, close } = await openAll(options, logger)
     const { singleProcess, maxSize, deletePartials, keepExpired, abandonedAfter, dryRun } = options

@@ -4,6 +4,7 @@
  * @module
  */
 import cluster from 'node:cluster'
+import type { Snapshot } from '../../observe/prometheus/merge.js'
 import type { Counters } from '../../server.js'
 import { type Stoppable, stop, surviveBugs } from '../stop.js'
 import { type OfPrimary, type OfWorker, PLACE_VARIABLE, unwrapped, wrapped } from './messages.js'
@@ -22,6 +23,10 @@ export class Link {
   readonly place: number
   #stoppable: Stoppable | undefined
   #readCertificate: (() => void) | undefined
+  #metrics: (() => Promise<Snapshot>) | undefined
+  /** Who waits for the metrics of all. */
+  readonly #scrapes = new Map<number, (text: string | undefined) => void>()
+  #lastScrape = 0
   /** It was told to before it could. */
   #mustReadCertificate = false
   #isStopping = false
@@ -31,7 +36,7 @@ export class Link {
     // Without this node ends a worker at once whose primary is gone.
     cluster.worker!.exitedAfterDisconnect = true
     process.on('disconnect', () => this.#stop('the primary is gone'))
-    process.on('message', (message) => this.#hear(unwrapped<OfPrimary>(message)?.kind))
+    process.on('message', (message) => this.#hear(unwrapped<OfPrimary>(message)))
     process.on('SIGTERM', () => this.#stop('SIGTERM'))
     for (const signal of ['SIGINT', 'SIGUSR2']) process.on(signal, () => undefined)
   }
@@ -53,12 +58,36 @@ export class Link {
     process.channel?.unref()
   }
 
-  #hear(kind: OfPrimary['kind'] | undefined): void {
-    if (kind === 'stop') this.#stop('told by the primary')
-    if (kind === 'read-certificate') {
+  /** @param metrics gives its own, whenever the primary asks */
+  tells(metrics: () => Promise<Snapshot>): void {
+    this.#metrics = metrics
+  }
+
+  /** The metrics of all workers, as text. @throws if there is no primary any more that could give them */
+  async scrape(): Promise<string> {
+    const scrape = ++this.#lastScrape
+    const text = await new Promise<string | undefined>((resolve) => {
+      this.#scrapes.set(scrape, resolve)
+      this.#say({ kind: 'scrape', scrape }, (error) => error && resolve(undefined))
+    })
+    this.#scrapes.delete(scrape)
+    if (text === undefined) throw new Error('the primary does not tell')
+    return text
+  }
+
+  #hear(message: OfPrimary | undefined): void {
+    if (message?.kind === 'stop') this.#stop('told by the primary')
+    if (message?.kind === 'tell-metrics') void this.#tellMetrics(message.scrape)
+    if (message?.kind === 'scraped') this.#scrapes.get(message.scrape)?.(message.text)
+    if (message?.kind === 'read-certificate') {
       this.#mustReadCertificate = true
       this.#readCertificate?.()
     }
+  }
+
+  async #tellMetrics(scrape: number): Promise<void> {
+    const metrics = await this.#metrics?.().catch(() => undefined)
+    if (metrics) this.#say({ kind: 'metrics', scrape, metrics })
   }
 
   #stop(reason: string): void {
@@ -69,7 +98,9 @@ export class Link {
     const { log, holdfast } = this.#stoppable
     log.info({ reason }, 'stopping')
     const exit = (code: number): void => {
-      this.#say({ kind: 'counted', counters: holdfast.counters }, () => process.exit(code))
+      void this.#tellMetrics(0).then(() => {
+        this.#say({ kind: 'counted', counters: holdfast.counters }, () => process.exit(code))
+      })
     }
     stop(this.#stoppable).then(
       () => exit(0),
@@ -90,8 +121,8 @@ export class Link {
     setInterval(report, REPORT).unref()
   }
 
-  #say(message: OfWorker, after: () => void = () => undefined): void {
-    if (!process.connected) return void after()
+  #say(message: OfWorker, after: (error?: Error | null) => void = () => undefined): void {
+    if (!process.connected) return void after(new Error('not connected'))
     process.send!(wrapped(message), undefined, undefined, after)
   }
 }

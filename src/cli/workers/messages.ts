@@ -2,13 +2,24 @@
  * What the primary and its workers say to each other about their lives. (About uploads they talk in lockers/claims.ts.)
  * @module
  */
+import type { Snapshot } from '../../observe/prometheus/merge.js'
 import type { Counters } from '../../server.js'
 
-/** `ready`: it takes requests. `counted`: since its start, told each second and at its end. */
-export type OfWorker = { readonly kind: 'ready' } | { readonly kind: 'counted'; readonly counters: Counters }
+/**
+ * `ready`: it takes requests. `counted`: since its start, told each second and at its end. `metrics`: those that were asked for,
+ * or, under the number 0, the last ones. `scrape`: somebody asks it for those of all.
+ */
+export type OfWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'counted'; readonly counters: Counters }
+  | { readonly kind: 'metrics'; readonly scrape: number; readonly metrics: Snapshot }
+  | { readonly kind: 'scrape'; readonly scrape: number }
 
-/** `stop`: in order. `read-certificate`: again. */
-export type OfPrimary = { readonly kind: 'stop' | 'read-certificate' }
+/** `stop`: in order. `read-certificate`: again. `tell-metrics`: its own. `scraped`: those of all, as text. */
+export type OfPrimary =
+  | { readonly kind: 'stop' | 'read-certificate' }
+  | { readonly kind: 'tell-metrics'; readonly scrape: number }
+  | { readonly kind: 'scraped'; readonly scrape: number; readonly text: string | undefined }
 
 /** In whose messages among others of the same channel these are found. */
 interface Envelope<Message> {

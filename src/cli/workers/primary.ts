@@ -14,12 +14,14 @@ import { announce } from '../announce.js'
 import { UsageError } from '../failure.js'
 import { listen } from '../listen.js'
 import { createLog } from '../log.js'
+import { serveMetricsApart } from '../metrics-page.js'
+import { needed, wantsMetrics } from '../observation.js'
 import { CONFIG_TEXT_VARIABLE, configRead, type Options } from '../read-options.js'
 import { onCountSignal, surviveBugs } from '../stop.js'
 import { prepareSocket } from '../unix-socket.js'
 import { breakOffWithIt } from './handed-over.js'
 import { PLACE_VARIABLE } from './messages.js'
-import { Supervisor } from './supervisor.js'
+import { Supervisor, type SupervisorOptions } from './supervisor.js'
 
 /** What the processes of workers are started with, beside what this one was: options of node and V8, and variables. */
 const WORKER: { readonly execArgv: readonly string[]; readonly env: Readonly<Record<string, string>> } = {
@@ -34,7 +36,7 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
       '--workers: this process is a worker of another one already, so it cannot have some of its own.',
     )
   }
-  const log = createLog({ verbose: options.verbose, format: options.logFormat })
+  const log = createLog({ verbose: options.verbose, level: options.logLevel, format: options.logFormat })
   const handedOn = options.config === undefined ? {} : { [CONFIG_TEXT_VARIABLE]: configRead() }
   if (options.workers === 'auto' && workers < availableParallelism()) {
     log.info(
@@ -55,16 +57,19 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
     execArgv: [...process.execArgv, ...WORKER.execArgv],
   })
   settleClaims(cluster)
+  const gathered = wantsMetrics(options) ? await gather() : undefined
   const supervisor: Supervisor = new Supervisor({
     workers,
     log,
-    timeout: options.shutdownTimeout,
+    timeout: options.drainDelay + options.shutdownTimeout,
     fork: (place) => breakOffWithIt(cluster.fork({ ...WORKER.env, ...handedOn, [PLACE_VARIABLE]: String(place) })),
     onEnd(code, sentence) {
       if (options.unixSock !== undefined) rmSync(options.unixSock, { force: true })
       end(supervisor, log, code, sentence)
     },
+    ...gathered?.listeners,
   })
+  await gathered?.begin(supervisor, options, log)
   surviveBugs(log)
   steerBySignals(supervisor, log, options)
   await supervisor.start()
@@ -85,6 +90,37 @@ async function findPort({ host, port }: Options<'serve'>): Promise<number> {
 async function findSocket(path: string): Promise<undefined> {
   await prepareSocket(path)
   return undefined
+}
+
+/** The metrics of all workers: for those of them that are asked, and on a port of its own if there is one. */
+async function gather() {
+  const { Gathering } = await needed('--expose-metrics', 'prom-client', () => import('./gathering.js'))
+  let supervisor: Supervisor | undefined
+  const gathering = new Gathering({
+    ask(scrape) {
+      const { serving } = supervisor!
+      for (const place of serving) supervisor!.tell(place, { kind: 'tell-metrics', scrape })
+      return serving
+    },
+  })
+  const answer = async (place: number, scrape: number): Promise<void> => {
+    const text = await gathering.text().catch(() => undefined)
+    supervisor!.tell(place, { kind: 'scraped', scrape, text })
+  }
+  const listeners: Pick<SupervisorOptions, 'onMessage' | 'onWorkerEnded'> = {
+    onMessage(place, message) {
+      if (message.kind === 'metrics') gathering.told(place, message.scrape, message.metrics)
+      if (message.kind === 'scrape') void answer(place, message.scrape)
+    },
+    onWorkerEnded: (place) => gathering.ended(place),
+  }
+  return {
+    listeners,
+    async begin(of: Supervisor, options: Options<'serve'>, log: Logger): Promise<void> {
+      supervisor = of
+      await serveMetricsApart(options, () => gathering.text(), log)
+    },
+  }
 }
 
 function steerBySignals(supervisor: Supervisor, log: Logger, { tlsCert }: Options<'serve'>): void {

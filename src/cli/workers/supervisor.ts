@@ -23,6 +23,10 @@ export interface SupervisorOptions {
    * @param sentence what the user is told, if it did not end in order and nobody has told yet
    */
   readonly onEnd: (code: number, sentence?: string) => void
+  /** What workers say beyond their lives. */
+  readonly onMessage?: ((place: number, message: OfWorker) => void) | undefined
+  /** What a worker said last was heard before. */
+  readonly onWorkerEnded?: ((place: number) => void) | undefined
 }
 
 interface Place {
@@ -91,6 +95,16 @@ export class Supervisor {
     )
   }
 
+  /** Those that take requests. */
+  get serving(): readonly number[] {
+    return this.#places.flatMap(({ number, isReady, worker }) => (worker && isReady ? [number] : []))
+  }
+
+  tell(place: number, message: OfPrimary): void {
+    const found = this.#places[place - 1]
+    if (found) this.#tell(found, message)
+  }
+
   readCertificate(): void {
     this.#tellAll({ kind: 'read-certificate' })
   }
@@ -132,6 +146,7 @@ export class Supervisor {
 
   #hear(place: Place, message: OfWorker | undefined): void {
     if (message?.kind === 'counted') place.counters = message.counters
+    if (message !== undefined) this.#options.onMessage?.(place.number, message)
     if (message?.kind !== 'ready') return
     place.isReady = true
     // It has missed what was told to all while it was starting.
@@ -142,6 +157,7 @@ export class Supervisor {
   #ended(place: Place, end: End): void {
     const { restarts, since, isReady: served, number } = place
     if (place.counters) this.#past = sumOf(this.#past, place.counters)
+    this.#options.onWorkerEnded?.(number)
     Object.assign(place, { worker: undefined, isReady: false, counters: undefined })
     if (this.#isStopping) {
       // One that has not served yet had nothing to store.
