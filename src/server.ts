@@ -33,7 +33,18 @@ import type { SweepOptions, SweepReport } from './upload/sweep.js'
 import { type SignedUrlOptions, TOKEN_PARAMETER, type Tokens, tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 
-export type { Copied, CopyOptions, Counters, Readiness, Repair, RepairOptions, RepairReport, SweepOptions, SweepReport }
+export type {
+  Copied,
+  CopyOptions,
+  Counters,
+  Observer,
+  Readiness,
+  Repair,
+  RepairOptions,
+  RepairReport,
+  SweepOptions,
+  SweepReport,
+}
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */
 export interface Logger {

@@ -5,10 +5,9 @@
  */
 import type { Server } from 'node:http'
 import type { PrometheusMetrics } from '../observe/prometheus/index.js'
-import type { Logger } from '../server.js'
+import type { Logger, Observer } from '../server.js'
 import type { StoreCall } from '../store/observer.js'
 import type { Tracer } from '../store/tracer.js'
-import type { Observer } from '../upload/observer.js'
 import { UsageError } from './failure.js'
 import { pathOf } from './listen.js'
 import type { Options } from './read-options.js'

@@ -16,7 +16,8 @@ afterEach(async () => {
 
 /** @returns the port */
 async function listen(serve: Serve, limits = {}): Promise<number> {
-  const { server } = createHttpServer({ holdfast: { serve }, basePath: '/files' }, limits)
+  const readiness = async () => ({ ready: true, code: undefined })
+  const { server } = createHttpServer({ holdfast: { serve, readiness }, basePath: '/files' }, limits)
   const port = await bind(server, '127.0.0.1', 0)
   closing.push(async () => {
     server.closeAllConnections()

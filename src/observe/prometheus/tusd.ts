@@ -91,8 +91,10 @@ export function underTusdNames(registry: Registry, { stores, connections }: Sour
     hookErrors.inc({ hooktype }, 0)
   }
   return {
-    requestEnded({ method, status, code, received: bytes }) {
+    requestBegan({ method }) {
       if (METHODS.includes(method)) requests.inc({ method })
+    },
+    requestEnded({ status, code, received: bytes }) {
       received.inc(bytes)
       if (code !== undefined) errors.inc({ status, code })
     },
