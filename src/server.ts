@@ -8,6 +8,9 @@ import { type CorsOptions, corsFields, corsOf } from './http/cors.js'
 import type { Exchange, Serve } from './http/exchange.js'
 import { type InterimResponses, mayInform } from './http/interim.js'
 import { type LocationOptions, locationOf } from './http/location.js'
+import { redact } from './http/redact.js'
+import { clientAddressOf, requestIdOf } from './http/request-id.js'
+import { serverSpan } from './http/server-span.js'
 import { dressed } from './protocol/answer.js'
 import type { Codec, RenderContext } from './protocol/codec.js'
 import { reprDigestFields } from './protocol/digests.js'
@@ -18,8 +21,9 @@ import { effectiveMethod } from './protocol/tus1/parse.js'
 import type { UploadInfo } from './store/info.js'
 import type { Exported } from './store/inspect.js'
 import type { Locker } from './store/locker.js'
-import type { Store } from './store/store.js'
-import type { Outcome, Report } from './upload/command.js'
+import type { Body, Store } from './store/store.js'
+import { inSpan, type Span, type Tracer } from './store/tracer.js'
+import type { Command, Outcome, Report } from './upload/command.js'
 import type { Copied, CopyOptions } from './upload/copy.js'
 import { type Counters, noCounts } from './upload/counters.js'
 import { HookCalls } from './upload/hook-calls.js'
@@ -166,6 +170,8 @@ export interface ServerOptions {
    */
   interimResponses?: InterimResponses | undefined
   logger?: Logger | undefined
+  /** Makes spans of requests and of what they have done (docs/metrics.md#traces). Default: none. */
+  tracer?: Tracer | undefined
   /** For tests: milliseconds since the epoch. */
   now?: (() => number) | undefined
 }
@@ -231,12 +237,14 @@ export function createServer(options: ServerOptions): Holdfast {
   if (!(maxSize > 0)) throw new UploadError('ERR_INVALID_OPTIONS', { message: 'maxSize must be a positive number.' })
   mustBeTimes(options)
   const counters = noCounts()
+  const { tracer } = options
   const observer = observeAll(options.observers ?? [])
-  const calls = new HookCalls({ hooks: options.hooks ?? {}, timeout: options.hookTimeout ?? 30_000, observer })
+  const calls = new HookCalls({ hooks: options.hooks ?? {}, timeout: options.hookTimeout ?? 30_000, observer, tracer })
   const tokens = options.signedUrls && tokensOf(options.signedUrls, options.now ?? Date.now)
   const shared = {
     calls,
     observer,
+    tracer,
     counters,
     locker,
     singleProcess: options.singleProcess === true,
@@ -263,9 +271,16 @@ export function createServer(options: ServerOptions): Holdfast {
     return new Uploads({ ...shared, store: one, maxSize: most }, { tokens, limits: options.limits ?? {} })
   })
   const server = new Server(options, stores, { maxSize, counters, observer, tokens })
+  const sweep = (how: SweepOptions = {}): Promise<SweepReport> =>
+    inSpan(tracer, 'holdfast.sweep', {}, async (span) => {
+      const report = await stores.sweep(how)
+      if (!how.dryRun) observer.swept(report)
+      span.set(prefixed('holdfast.sweep.', report))
+      return report
+    })
   const looks = new ReadinessLooks({ store, locker, ready: () => stores.first.ready() })
   const interval = options.sweepInterval ?? (options.expiresAfter !== undefined && store.abilities.list ? HOUR : 0)
-  const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(stores, options.logger)) : undefined
+  const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(sweep, options.logger)) : undefined
   return {
     serve: (exchange) => server.serve(exchange),
     get active() {
@@ -277,7 +292,7 @@ export function createServer(options: ServerOptions): Holdfast {
     },
     readiness: () => looks.readiness(),
     drain: () => looks.end(),
-    sweep: (how) => stores.sweep(how),
+    sweep,
     terminate: (id, where = {}) => stores.of(where.store ?? store).terminate(id),
     repair: (id, how) => stores.first.repair(id, how),
     copy: (source, how) => stores.first.copy(source, how),
@@ -293,9 +308,9 @@ export function createServer(options: ServerOptions): Holdfast {
 const HOUR = 3_600_000
 
 /** By the clock. What goes wrong is told to the log alone. */
-async function sweepNow(stores: Stores, logger = silent): Promise<void> {
+async function sweepNow(sweep: () => Promise<SweepReport>, logger = silent): Promise<void> {
   try {
-    const { listed, stopped, ...counts } = await stores.sweep()
+    const { listed, stopped, ...counts } = await sweep()
     const level = Object.values(counts).some((count) => count > 0) ? 'info' : 'debug'
     logger[level]({ listed, ...counts, ...(stopped ? { stopped } : {}) }, 'swept')
   } catch (thrown) {
@@ -303,6 +318,9 @@ async function sweepNow(stores: Stores, logger = silent): Promise<void> {
     logger.warn({ code, cause: cause && String(cause) }, `could not sweep: ${message}`)
   }
 }
+
+const prefixed = (prefix: string, { ...counts }: SweepReport): Record<string, number | boolean> =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [`${prefix}${name}`, count]))
 
 /** @throws UploadError ERR_INVALID_OPTIONS */
 function mustBeTimes(options: ServerOptions): void {
@@ -329,6 +347,23 @@ interface Parts {
   tokens: Tokens | undefined
 }
 
+/** One request, and what it is called in logs and traces. */
+interface Served {
+  readonly request: HookRequest
+  readonly requestId: string
+  readonly span?: Span
+}
+
+/** What became of it. */
+interface Said {
+  upload?: string | undefined
+  body?: Body
+  failure?: UploadError
+}
+
+const idOf = (command: Command): string | undefined =>
+  command.kind === 'create' || command.kind === 'options' ? undefined : command.id
+
 class Server {
   readonly #stores: Stores
   readonly #maxSize: number
@@ -339,6 +374,9 @@ class Server {
   readonly #location: ReturnType<typeof locationOf>
   readonly #cors: ReturnType<typeof corsOf> | undefined
   readonly #logger: Logger
+  readonly #tracer: Tracer | undefined
+  readonly #trustProxy: boolean
+  readonly #base: string
   readonly #idleTimeout: number
   readonly #minBodyRate: number
   readonly #now: () => number
@@ -358,6 +396,9 @@ class Server {
     this.#location = locationOf({ basePath, trustProxy, relativeLocation } satisfies LocationOptions)
     this.#cors = options.cors === false ? undefined : corsOf(options.cors ?? {})
     this.#logger = options.logger ?? silent
+    this.#tracer = options.tracer
+    this.#trustProxy = trustProxy
+    this.#base = new URL(basePath, 'http://localhost/').pathname.replace(/\/+$/, '')
     this.#idleTimeout = options.idleTimeout ?? 60_000
     this.#minBodyRate = options.minBodyRate ?? 64
     if (!(this.#minBodyRate >= 0)) {
@@ -371,17 +412,28 @@ class Server {
     this.#interim = mayInform(options.interimResponses ?? 'auto')
   }
 
-  /** One request, from its head to its answer. Everything that can go wrong below ends in this catch. */
+  /** One request, from its head to its answer. */
   async serve(exchange: Exchange): Promise<void> {
     const { head } = exchange
+    const served: Served = { request: requestOf(head), requestId: requestIdOf(head) }
+    if (!this.#tracer) return this.#serve(exchange, served)
+    const { method } = served.request
+    const clientAddress = clientAddressOf(head, this.#trustProxy)
+    const { name, options } = serverSpan({ head, method, clientAddress, requestId: served.requestId, base: this.#base })
+    return this.#tracer.span(name, options, (span) => this.#serve(exchange, { ...served, span }))
+  }
+
+  /** Everything that can go wrong below ends in this catch. */
+  async #serve(exchange: Exchange, served: Served): Promise<void> {
+    const { head } = exchange
+    const { request } = served
     this.#counters.requests++
-    const request = requestOf(head)
     this.#observer.requestBegan(request)
     const started = performance.now()
     const codec = codecFor(head, this.#protocols)
     const context = this.#context(exchange)
     let answer: { head: ResponseHead; content?: AsyncIterable<Uint8Array> }
-    let code: string | undefined
+    const said: Said = {}
     try {
       const command = codec.parse(head, {
         id: this.#location.idOf(head.target),
@@ -389,25 +441,46 @@ class Server {
         idOfUrl: (url) => this.#location.idOfUrl(url, head),
         trailers: exchange.trailers,
       })
+      said.upload = idOf(command)
       const uploads = command.kind === 'options' ? this.#stores.first : await this.#stores.uploadsFor(request)
       const outcome = await uploads.run(command, {
         request,
         token: this.#tokens && tokenOf(head.target),
-        takeBody: (limit) => exchange.body(limit, this.#idleTimeout, this.#minBodyRate),
+        takeBody: (limit) => {
+          said.body = exchange.body(limit, this.#idleTimeout, this.#minBodyRate)
+          return said.body
+        },
         report: this.#reporter(exchange, codec, context),
       })
+      if (outcome.kind === 'created') said.upload = outcome.info.id
       answer = await this.#answer(codec, context, head, outcome)
     } catch (error) {
-      const failure = asUploadError(error)
-      code = failure.code
-      answer = { head: this.#failure(codec, context, head, failure) }
+      said.failure = asUploadError(error)
+      answer = { head: this.#failure(codec, context, head, said.failure, served) }
     }
     if (this.#cors) Object.assign(answer.head.fields, corsFields(this.#cors, head))
+    answer.head.fields['X-Request-ID'] = served.requestId
     await exchange.answer(answer.head, answer.content)
-    const duration = performance.now() - started
-    const { status } = answer.head
-    this.#observer.requestEnded({ method: request.method, status, code, duration }, request)
-    const fields = { method: head.method, target: hidden(head.target), status, duration: Math.round(duration) }
+    this.#ended(head, served, said, answer.head.status, performance.now() - started)
+  }
+
+  /** Tells whoever wants to know. */
+  #ended(head: RequestHead, { request, requestId, span }: Served, said: Said, status: number, duration: number): void {
+    const { upload, failure } = said
+    const { method } = request
+    const received = said.body?.received ?? 0
+    const code = failure?.code
+    this.#observer.requestEnded({ method, status, code, duration, received, upload }, request)
+    span?.set({
+      'http.response.status_code': status,
+      'holdfast.upload.id': upload,
+      'holdfast.error.code': code,
+      'http.request.body.size': said.body && received,
+    })
+    if (status >= 500) span?.fail(code ?? String(status), failure?.cause ?? failure)
+    const target = redact(head.target)
+    const remote = clientAddressOf(head, this.#trustProxy)
+    const fields = { requestId, method, target, upload, status, code, duration: Math.round(duration), received, remote }
     this.#logger.debug(fields, 'request')
   }
 
@@ -473,8 +546,15 @@ class Server {
     return { ...head, fields: { ...head.fields, Location: `${Location}?${TOKEN_PARAMETER}=${token}` } }
   }
 
-  #failure(codec: Codec, context: RenderContext, head: RequestHead, error: UploadError): ResponseHead {
-    const fields = { method: head.method, target: hidden(head.target), code: error.code, status: error.status }
+  #failure(
+    codec: Codec,
+    context: RenderContext,
+    head: RequestHead,
+    error: UploadError,
+    { requestId }: Served,
+  ): ResponseHead {
+    const { code, status } = error
+    const fields = { requestId, method: head.method, target: redact(head.target), code, status }
     if (error.status >= 500) this.#logger.error({ ...fields, cause: describeCause(error) }, error.message)
     else this.#logger.info(fields, error.message)
     const isHead = effectiveMethod(head) === 'HEAD'
@@ -512,6 +592,3 @@ const requestOf = (head: RequestHead): HookRequest => ({
 
 const tokenOf = (target: string): string | undefined =>
   new URLSearchParams(target.split('?', 2)[1] ?? '').get(TOKEN_PARAMETER) ?? undefined
-
-/** A token is as good as a password. */
-const hidden = (target: string): string => target.replace(/([?&]token=)[^&#]*/g, '$1…')

@@ -7,9 +7,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asUploadError } from '../errors.js'
 import { ClusterLocker } from '../lockers/cluster.js'
-import { createServer, type Holdfast, type Logger } from '../server.js'
-import type { Locker } from '../store/locker.js'
-import type { Store } from '../store/store.js'
+import { createServer, type Holdfast, type Logger, type ServerOptions } from '../server.js'
 import { announce, urlOf } from './announce.js'
 import { UsageError } from './failure.js'
 import { createHttpServer, listen, type Page, pathOf } from './listen.js'
@@ -135,7 +133,7 @@ async function openHoldfast(
     const locker = given ?? (primary && new ClusterLocker({ endsWithPrimary: options.singleProcess }))
     // One sweep does for all: whoever takes the first place sweeps.
     const sweepInterval = primary && primary.place > 1 ? 0 : options.sweepInterval
-    const holdfast = createHoldfast({ ...options, sweepInterval }, store, locker, log)
+    const holdfast = createHoldfast({ ...options, sweepInterval }, { store, locker, logger: log, observers, tracer })
     return { holdfast, ...(close ? { close } : {}) }
   } catch (error) {
     throw asUsage(error, 'serve')
@@ -160,12 +158,13 @@ async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
   await Promise.race([look, enough]).finally(() => late.abort())
 }
 
-function createHoldfast(options: ServeOptions, store: Store, locker: Locker | undefined, logger: Logger): Holdfast {
+function createHoldfast(
+  options: ServeOptions,
+  given: Pick<ServerOptions, 'store' | 'locker' | 'logger' | 'observers' | 'tracer'>,
+): Holdfast {
   return createServer({
-    store,
-    locker,
+    ...given,
     singleProcess: options.singleProcess,
-    logger,
     basePath: options.basePath,
     maxSize: options.maxSize,
     maxMetadataSize: options.maxMetadataSize,

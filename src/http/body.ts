@@ -64,6 +64,10 @@ export class BodyQueue implements Body {
     return this.#queued + (this.#source.unread?.() ?? 0)
   }
 
+  get received(): number {
+    return this.#came
+  }
+
   /** Takes bytes from the sender. */
   push(chunk: Uint8Array): void {
     if (this.#end !== undefined || chunk.length === 0) return

@@ -50,6 +50,7 @@ const EXPOSED = [
   ...['Upload-Metadata', 'Upload-Defer-Length', 'Upload-Concat', 'Upload-Expires', 'Upload-Limit', 'Retry-After'],
   ...['Upload-Incomplete', 'Upload-Complete', 'Upload-Draft-Interop-Version', 'Tus-Checksum-Algorithm'],
   ...['Content-Disposition', 'Content-Length', 'Content-Range', 'Accept-Ranges', 'Accept-Patch', 'ETag', 'Repr-Digest'],
+  'X-Request-ID',
 ]
 
 /** @throws UploadError ERR_INVALID_OPTIONS */

@@ -23,6 +23,8 @@ export interface Body extends AsyncIterable<Uint8Array> {
   readonly isOurs?: boolean | undefined
   /** Bytes that have come and wait in memory, if that is known. */
   readonly unread?: number | undefined
+  /** Bytes that have come, if that is known. */
+  readonly received?: number | undefined
   /**
    * Makes the iteration end at once, as if the body ended here: the store then stores and commits what it was given.
    * Called by whoever wants the writer to yield. Calling it again, or after the end, does nothing.

@@ -6,6 +6,7 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Store, UploadHandle } from '../store/store.js'
+import { inSpan, type Tracer } from '../store/tracer.js'
 import { type Driver, drive, isFinal } from './concatenate.js'
 import { type Finishing, isWrong } from './finishing.js'
 import { settlesWithin, type Writers } from './writers.js'
@@ -20,6 +21,7 @@ export interface CompletionsOptions {
   completionTimeout: number
   /** Removes partial uploads once they are joined. */
   deletePartials: boolean
+  tracer?: Tracer | undefined
   /** Milliseconds since the epoch. */
   now: () => number
   /** Told of failures that cost nobody's upload. */
@@ -87,9 +89,9 @@ export class Completions {
   }
 
   #begin(id: string): Promise<UploadInfo> {
-    const { store, yieldTimeout } = this.#options
-    const completion = this.#writers
-      .exclusively(id, yieldTimeout, async ({ lease }) => {
+    const { store, yieldTimeout, tracer } = this.#options
+    const complete = async (): Promise<UploadInfo> =>
+      this.#writers.exclusively(id, yieldTimeout, async ({ lease }) => {
         const handle = await store.open(id, { lease })
         const before = handle.info.state
         const info = await this.#driven(handle)
@@ -97,7 +99,9 @@ export class Completions {
         if (hasEnded && info.state !== before) this.#onEnded(info)
         return info
       })
-      .finally(() => this.#running.delete(id))
+    const completion = inSpan(tracer, 'holdfast.complete', { 'holdfast.upload.id': id }, complete).finally(() =>
+      this.#running.delete(id),
+    )
     this.#running.set(id, completion)
     return completion
   }

@@ -5,6 +5,7 @@
  */
 import { type FailureCode, UploadError } from '../errors.js'
 import type { Answer } from '../store/info.js'
+import { inSpan, type Tracer } from '../store/tracer.js'
 import type { HookContext, HookName, Hooks } from './hooks.js'
 import type { Observer } from './observer.js'
 
@@ -28,6 +29,7 @@ export interface HookCallsOptions {
   /** Milliseconds that one call may take. */
   timeout: number
   observer: Pick<Required<Observer>, 'hookEnded'>
+  tracer?: Tracer | undefined
 }
 
 export class HookCalls {
@@ -49,11 +51,12 @@ export class HookCalls {
   async ask<Name extends HookName>(name: Name, event: EventOf<Name>): Promise<ResultOf<Name>> {
     if (!this.has(name)) return undefined
     const started = performance.now()
-    const { observer } = this.#options
+    const { observer, tracer } = this.#options
     const told = (failure?: string): void =>
       observer.hookEnded({ hook: name, duration: performance.now() - started, failure })
     try {
-      const result = await this.#inTime(name, event)
+      const attributes = { 'holdfast.hook': name }
+      const result = await inSpan(tracer, `hook ${name}`, attributes, () => this.#inTime(name, event))
       told()
       return result
     } catch (thrown) {

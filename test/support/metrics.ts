@@ -22,7 +22,18 @@ const UPLOAD: UploadInfo = {
 }
 
 const REPORT = {
-  ...{ listed: 9, expired: 2, completed: 1, failed: 0, waiting: 0, tidied: 0, removed: 0, busy: 0, problems: 0 },
+  ...{
+    listed: 9,
+    expired: 2,
+    completed: 1,
+    failed: 0,
+    waiting: 0,
+    tidied: 0,
+    removed: 0,
+    busy: 0,
+    problems: 0,
+    delivered: 0,
+  },
   stopped: false,
 }
 
