@@ -8,6 +8,7 @@ import type { UploadHandle } from '../store/store.js'
 import type { Access } from './access.js'
 import { verified } from './checksum.js'
 import type { Append, Create, Ground, Outcome } from './command.js'
+import { isWrong } from './finishing.js'
 import { terminate, type Workshop } from './ground.js'
 import { paced } from './paced.js'
 import { present } from './present.js'
@@ -136,6 +137,10 @@ export class Appends {
         const isDone = completes === 'at-length' || (completes === 'yes' && taken.ended === 'end')
         if (wantsCompletion(handle.info, isDone)) await handle.finish(finish)
       })
+    } catch (error) {
+      // The store has found that it can never be complete. What was given up here is told already.
+      if (handle.info.state === 'failed' && !isWrong(error)) ended(handle.info, request)
+      throw error
     } finally {
       counters.bytesStored += handle.info.offset - before
       if (handle.info.offset > told) this.#committed(handle.info, handle.info.offset - told, ground)
@@ -148,7 +153,10 @@ export class Appends {
     }
     const failure = complaint(taken, handle.info, completes, writer.stopped)
     const isOver = taken.ended === 'too-long' && command.whenTooLong === 'fail'
-    if (failure && isOver && handle.info.state === 'open') await handle.fail(failure.message)
+    if (failure && isOver && handle.info.state === 'open') {
+      await handle.fail(failure.message)
+      ended(handle.info, request)
+    }
     if (failure) throw failure
   }
 

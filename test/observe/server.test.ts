@@ -133,6 +133,29 @@ test('while an upload is written it counts as such, and who takes it over is cou
   assert.equal(value('holdfast_bytes_stored_total'), 10)
 })
 
+test('an upload that a draft client overran, or that S3 dropped, has failed, and is told once', async (context) => {
+  const failed: string[] = []
+  const { bucket, node } = await start(context, { observers: [{ failed: ({ id }) => void failed.push(id) }] })
+  const rufh = { 'Upload-Draft-Interop-Version': '8', 'Content-Type': 'application/partial-upload' }
+  const over = await create(node, 10)
+  const fields = { ...rufh, 'Upload-Offset': '0', 'Upload-Complete': '?0' }
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.alloc(20))
+      controller.close()
+    },
+  })
+  const refused = await fetch(over, { method: 'PATCH', headers: fields, body, duplex: 'half' } as RequestInit)
+  assert.ok(refused.status >= 400, String(refused.status))
+  assert.deepEqual(failed, [idOf(over)])
+  const dropped = await create(node, 12 * MiB)
+  await patch(dropped, 0, someBytes(6 * MiB))
+  bucket.bucket.intercept = ({ operation }) =>
+    operation === 'UploadPart' ? { action: 'status', status: 404, code: 'NoSuchUpload' } : undefined
+  assert.equal((await patch(dropped, 6 * MiB, someBytes(6 * MiB))).status, 410)
+  assert.deepEqual(failed, [idOf(over), idOf(dropped)])
+})
+
 test('an observer that throws costs no request', async (context) => {
   const throwing = new Proxy(
     {},
