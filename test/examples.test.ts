@@ -306,3 +306,42 @@ test('examples/rufh-client.ts uploads over a connection that breaks, and goes on
     await bucket.close()
   }
 })
+
+test('examples/metrics.ts tells what was uploaded, and whether it is ready, on another port', TIMEOUT, async () => {
+  const bucket = await openBucket()
+  const { endpoint, region, credentials } = bucket.bucket
+  const free = net.createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as net.AddressInfo
+  await new Promise((resolve) => free.close(resolve))
+  const { url, stop } = await start('metrics.ts', {
+    S3_BUCKET: BUCKET,
+    S3_ENDPOINT: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    METRICS_PORT: String(port),
+  })
+  await uploadTwice(url, fetch, someBytes(200_000))
+  const at = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  assert.equal(await at('/readyz'), 'ready')
+  const text = await at('/metrics')
+  assert.match(text, /^holdfast_bytes_stored_total 200000$/m)
+  assert.match(text, /^holdfast_s3_request_duration_seconds_count\{operation="putObject"\} [1-9]/m)
+  await stop()
+  await bucket.close()
+})
+
+test('examples/tracing.ts prints a span of each request, and of the hook in it', TIMEOUT, async () => {
+  const { url, child, stop } = await start('tracing.ts', { UPLOADS: join(folder, 'tracing') })
+  let told = ''
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    told += text
+  })
+  const id = await uploadTwice(url, fetch, someBytes(2_000))
+  await stop()
+  for (const name of ['POST /files/', 'PATCH /files/:id', 'HEAD /files/:id', 'hook onFinish']) {
+    assert.ok(told.includes(`name: '${name}'`), `${name} in ${told}`)
+  }
+  assert.ok(told.includes(`'holdfast.upload.id': '${id}'`))
+})
