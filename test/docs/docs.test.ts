@@ -73,6 +73,7 @@ for (const [heading, page, path, type] of [
   ['option of `DiskStore`', 'docs/api.md', 'src/disk/store.ts', 'DiskStoreOptions'],
   ['option of `ClusterLocker`', 'docs/api.md', 'src/lockers/cluster.ts', 'ClusterLockerOptions'],
   ['option of `RedisLocker`', 'docs/api.md', 'src/lockers/redis.ts', 'RedisLockerOptions'],
+  ['option of `prometheusMetrics`', 'docs/api.md', 'src/observe/prometheus/index.ts', 'PrometheusOptions'],
   ['option of `startBucket`', 'docs/testing.md', 'src/testing/bucket/server.ts', 'BucketOptions'],
 ] as const) {
   test(`${page} names each ${heading}, and no other`, () => {
