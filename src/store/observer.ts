@@ -8,7 +8,7 @@ export interface StoreCall {
   /** In the backend's terms, such as 'uploadPart'. */
   readonly operation: string
   /** What it was about, where that is one thing: the record of an upload, bytes that are no part yet, or the content itself. */
-  readonly subject: 'record' | 'tail' | 'object' | undefined
+  readonly subject?: 'record' | 'tail' | 'object' | undefined
   /** Milliseconds. */
   readonly duration: number
   /** 1 for the first try. */

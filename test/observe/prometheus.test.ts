@@ -93,3 +93,17 @@ test('they can be kept beside others, in a registry of the application', async (
   assert.doesNotMatch(text, /process_cpu/)
   assert.match(await prometheusMetrics().text(), /process_cpu/)
 })
+
+test('docs/metrics.md names each metric with its type and labels, and no other', () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'metrics.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `(holdfast_\w+)` +\| (\w+) +\| ([^|]*)\|/gm)].map(([, name, type, labels]) => {
+    const written = [...labels!.matchAll(/`(\w+)`/g)].map(([, label]) => label!)
+    return [name, type, [...written, ...(type === 'histogram' ? ['le'] : [])].sort().join(',')].join(' ').trim()
+  })
+  assert.deepEqual(rows.sort(), read('metrics-holdfast.txt'))
+  for (const line of read('metrics-tusd.txt')) {
+    const [name, type] = line.split(' ')
+    const short = name!.replace(/^tusd_(uploads|s3_upload_semaphore)(_\w+)$/, '$2')
+    assert.match(page, new RegExp(`\\| \`.*${short}\`.*\\| ${type}`), name)
+  }
+})
