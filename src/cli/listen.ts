@@ -22,7 +22,7 @@ type Response = Parameters<Handler>[1]
 export type Page = (request: Request, response: Response) => boolean
 
 export interface Routes {
-  readonly holdfast: Pick<Holdfast, 'serve' | 'readiness'>
+  readonly holdfast: Pick<Holdfast, 'serve'> & Partial<Pick<Holdfast, 'readiness'>>
   /** Path or absolute URL. */
   readonly basePath: string
   readonly page?: Page | undefined
@@ -87,7 +87,7 @@ function router({ holdfast, basePath, page, metrics, greets }: Routes, maxHeader
   const base = pathOf(basePath)
   const uploads = nodeHandler(holdfast)
   const health = nodeHandler({ serve: telling(200, 'ok\n') })
-  const ready = nodeHandler({ serve: tellingReadiness(holdfast) })
+  const ready = holdfast.readiness && nodeHandler({ serve: tellingReadiness(holdfast.readiness) })
   const tooMany = nodeHandler({ serve: telling(431, `A request may have at most ${maxHeaderCount} header fields.\n`) })
   const nothing = nodeHandler({ serve: telling(404, `There is nothing here. Uploads live under ${base}/\n`) })
   const greeting = `This is Holdfast, a server for resumable uploads. They live under ${base}/\n`
@@ -96,7 +96,7 @@ function router({ holdfast, basePath, page, metrics, greets }: Routes, maxHeader
     if (request.rawHeaders.length > 2 * maxHeaderCount) return tooMany(request, response)
     const path = (request.url ?? '').split('?', 1)[0]!
     if (path === '/healthz') return health(request, response)
-    if (path === '/readyz') return ready(request, response)
+    if (path === '/readyz' && ready) return ready(request, response)
     if (metrics?.(request, response)) return
     if (page?.(request, response)) return
     if (path === base || path.startsWith(`${base}/`)) return uploads(request, response)
@@ -114,9 +114,9 @@ const telling =
 
 /** For probes: the code says why not, and nothing more. */
 const tellingReadiness =
-  (holdfast: Pick<Holdfast, 'readiness'>): Serve =>
+  (readiness: Holdfast['readiness']): Serve =>
   async (exchange) => {
-    const { ready, code } = await holdfast.readiness()
+    const { ready, code } = await readiness()
     const fields = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }
     await exchange.answer({ status: ready ? 200 : 503, fields, text: `${ready ? 'ready' : code}\n` })
   }

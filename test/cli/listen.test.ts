@@ -16,8 +16,7 @@ afterEach(async () => {
 
 /** @returns the port */
 async function listen(serve: Serve, limits = {}): Promise<number> {
-  const readiness = async () => ({ ready: true, code: undefined })
-  const { server } = createHttpServer({ holdfast: { serve, readiness }, basePath: '/files' }, limits)
+  const { server } = createHttpServer({ holdfast: { serve }, basePath: '/files' }, limits)
   const port = await bind(server, '127.0.0.1', 0)
   closing.push(async () => {
     server.closeAllConnections()
