@@ -63,12 +63,16 @@ function check(
 
 const line = (setting: Setting): string => `  ${setting.name}: ${textOf(setting)}  (${setting.source})`
 
-/** Misspelt variables are nobody's, so nobody would tell. Some are not ours: Kubernetes sets those of a Service. */
+/** Kubernetes sets these for a Service called holdfast. */
+const OF_KUBERNETES = /^HOLDFAST_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)$/
+
+/** Misspelt variables are nobody's, so nobody would tell. */
 function unknownVariables(environment: Environment): string[] {
   const names = (Object.keys(COMMANDS) as CommandName[]).flatMap((command) => Object.keys(rowsOf(command) as Rows))
   const known = new Set(names.map(variableOf))
   return Object.keys(environment).flatMap((variable) => {
     if (!variable.startsWith('HOLDFAST_') || known.has(variable.replace(/_FILE$/, ''))) return []
+    if (OF_KUBERNETES.test(variable)) return []
     const name = variable.slice('HOLDFAST_'.length).toLowerCase().replaceAll('_', '-')
     const meant = nearest(name, Object.keys(rowsOf('serve')))
     return meant === undefined ? [] : [`${variable} is no variable of holdfast serve; ${variableOf(meant)} is.`]
