@@ -415,11 +415,12 @@ class Server {
   /** One request, from its head to its answer. */
   async serve(exchange: Exchange): Promise<void> {
     const { head } = exchange
-    const served: Served = { request: requestOf(head), requestId: requestIdOf(head) }
+    const requestId = requestIdOf(head)
+    const served: Served = { request: requestOf(head, requestId), requestId }
     if (!this.#tracer) return this.#serve(exchange, served)
     const { method } = served.request
     const clientAddress = clientAddressOf(head, this.#trustProxy)
-    const { name, options } = serverSpan({ head, method, clientAddress, requestId: served.requestId, base: this.#base })
+    const { name, options } = serverSpan({ head, method, clientAddress, requestId, base: this.#base })
     return this.#tracer.span(name, options, (span) => this.#serve(exchange, { ...served, span }))
   }
 
@@ -583,7 +584,8 @@ function describeCause(error: Error): string {
   return lines.join(' <- ')
 }
 
-const requestOf = (head: RequestHead): HookRequest => ({
+const requestOf = (head: RequestHead, id: string): HookRequest => ({
+  id,
   method: effectiveMethod(head),
   target: head.target,
   headers: head.fields,

@@ -141,15 +141,15 @@ export function bind(server: AnyServer, host: string, port: number): Promise<num
   })
 }
 
-/** As `bind`. @throws PlainError saying why it cannot listen there */
-export async function listen(server: AnyServer, host: string, port: number): Promise<number> {
+/** As `bind`. @param flag that chose the port  @throws PlainError saying why it cannot listen there */
+export async function listen(server: AnyServer, host: string, port: number, flag = '--port'): Promise<number> {
   try {
     return await bind(server, host, port)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE')
-      throw new PlainError(`Another process listens on ${host}:${port}; choose another --port.`)
-    if (code === 'EACCES') throw new PlainError(`Port ${port} needs privileges; choose a --port of 1024 or more.`)
+      throw new PlainError(`Another process listens on ${host}:${port}; choose another ${flag}.`)
+    if (code === 'EACCES') throw new PlainError(`Port ${port} needs privileges; choose a ${flag} of 1024 or more.`)
     throw new PlainError(`Cannot listen on ${host}:${port}: ${message}.`)
   }
 }

@@ -48,7 +48,7 @@ export async function serveMetricsApart(
   const server = createServer((request, response) => {
     if (!page(request, response)) nothing(request, response)
   })
-  const bound = await listen(server, host, port)
+  const bound = await listen(server, host, port, '--metrics-port')
   // Whoever scrapes keeps no process alive.
   server.unref()
   log.info({ url: `${originOf(host, bound)}${path}` }, 'metrics')

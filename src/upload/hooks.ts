@@ -8,6 +8,8 @@ import type { Answer, Metadata, NewUpload, ObjectOptions, UploadInfo } from '../
 
 /** The request that something came with. */
 export interface HookRequest {
+  /** What it is called in logs and traces, and told the client in X-Request-ID. */
+  readonly id?: string | undefined
   /** The method in effect, after X-HTTP-Method-Override. */
   readonly method: string
   /** Path and query as sent. */

@@ -72,6 +72,19 @@ for (const [what, args, expected] of [
   })
 }
 
+test('a port of metrics that is taken is named as such, with workers too', async (context) => {
+  const taken = http.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  afterwards(context, () => taken.close())
+  const { port } = taken.address() as AddressInfo
+  for (const workers of ['1', '2']) {
+    const args = ['--metrics-port', String(port), '--workers', workers, '--upload-dir', temporaryFolder(context)]
+    const { code, stderr } = await runCommand([...FOLDER, ...args])
+    assert.equal(code, 1)
+    assert.match(stderr, new RegExp(`Another process listens on 127.0.0.1:${port}; choose another --metrics-port`))
+  }
+})
+
 test('a package that is missing is named, and any other failure is not taken for that', async () => {
   const name = 'no-such-package'
   await assert.rejects(

@@ -10,12 +10,11 @@ export type Snapshot = MetricObjectWithValues<Value>[]
 
 type Value = MetricValue<string> & { metricName?: string }
 
-/** What ended processes have counted, to be kept: no gauges, which are about what is, and no quantiles. */
+/** What ended processes have counted, to be kept: no gauges and no quantiles, which are about what is. */
 export function keepEnded(past: Snapshot, last: Snapshot): Snapshot {
-  const counted = last.flatMap((metric) => {
-    if (typeOf(metric) === 'gauge') return []
-    return [{ ...metric, values: metric.values.filter((value) => !isQuantile(value)) }]
-  })
+  const counted = last
+    .filter((metric) => typeOf(metric) !== 'gauge')
+    .map((metric) => ({ ...metric, values: metric.values.filter((value) => !isQuantile(value)) }))
   return addUp([...past, ...counted])
 }
 
@@ -24,10 +23,10 @@ export function keepEnded(past: Snapshot, last: Snapshot): Snapshot {
  * @param past what ended processes have counted  @param present of each process that runs
  */
 export async function textOf(past: Snapshot, present: readonly Snapshot[]): Promise<string> {
-  const all = [...past, ...present.flat()]
+  const counted = present.flat().filter((metric) => typeOf(metric) !== 'gauge')
   // prom-client knows how gauges are joined. It would add up quantiles.
   const gauges = present.map((metrics) => metrics.filter((metric) => typeOf(metric) === 'gauge'))
-  const others = addUp(all.filter((metric) => typeOf(metric) !== 'gauge'))
+  const others = addUp([...past, ...counted])
   return AggregatorRegistry.aggregate([others, ...gauges] as MetricObject[][]).metrics()
 }
 
