@@ -80,8 +80,9 @@ async function serveHere(all: ServeOptions, workers: number, primary: Link | und
     { maxHeaderSize, maxHeaderCount, headersTimeout, keepAliveTimeout, tls: pair, h2c },
   )
   observed.counts(server)
-  const port = await listenWhere(server, options, primary)
+  // First, since a server that listens would keep the process where this fails.
   if (observed.metrics && !primary) await serveMetricsApart(options, observed.metrics.text, log)
+  const port = await listenWhere(server, options, primary)
   const after = async (): Promise<void> => {
     await close?.()
     await observed.close()
