@@ -55,7 +55,7 @@ async function opened<T>(
   work: (tool: Tool) => Promise<T>,
   close: (opened: Opened) => Promise<void>,
 ): Promise<T> {
-  const logger = createLog({ verbose: options.verbose, format: options.logFormat })
+  const logger = createLog({ verbose: options.verbose, level: options.logLevel, format: options.logFormat })
   try {
     const all = await openAll(options, logger)
     const abort = new AbortController()
