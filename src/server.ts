@@ -41,6 +41,7 @@ export type {
   Copied,
   CopyOptions,
   Counters,
+  HookRequest,
   Observer,
   Readiness,
   Repair,

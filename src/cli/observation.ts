@@ -42,8 +42,11 @@ export function mustObserve(options: ServeOptions): void {
   }
 }
 
-/** @throws UsageError if a package is missing */
-export async function observe(options: ServeOptions, log: Logger): Promise<Observation> {
+/**
+ * @param board who is told, too
+ * @throws UsageError if a package is missing
+ */
+export async function observe(options: ServeOptions, log: Logger, board?: Observer): Promise<Observation> {
   let server: Server | undefined
   const connections = (): Promise<number> =>
     new Promise((resolve) => {
@@ -53,7 +56,11 @@ export async function observe(options: ServeOptions, log: Logger): Promise<Obser
   const metrics = wantsMetrics(options) ? await startMetrics(options, connections) : undefined
   const traces = options.otel ? await startTraces() : undefined
   return {
-    observers: [...(metrics ? [metrics] : []), ...(options.s3LogApiCalls ? [logCalls(log)] : [])],
+    observers: [
+      ...(board ? [board] : []),
+      ...(metrics ? [metrics] : []),
+      ...(options.s3LogApiCalls ? [logCalls(log)] : []),
+    ],
     tracer: traces?.tracer,
     metrics,
     counts(counted) {

@@ -323,7 +323,16 @@ const timeouts = {
 } as const satisfies Rows
 
 const page = {
-  ui: { type: 'boolean', default: 'false', help: 'Serve a page at / that uploads files.' },
+  ui: {
+    type: 'boolean',
+    default: 'false',
+    help: 'Serve a page at / that uploads files, and one at /status/ for the operator (docs/status-page.md).',
+  },
+  'ui-auth': {
+    type: 'string',
+    secret: true,
+    help: 'user:password for /status/. Without it, only this machine is answered there. Rather set the variable.',
+  },
   'show-greeting': { type: 'boolean', default: 'false', help: 'Greet whoever asks for / with a line of text.' },
 } as const satisfies Rows
 

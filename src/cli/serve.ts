@@ -6,8 +6,10 @@ import type { Server } from 'node:http'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asUploadError } from '../errors.js'
+import { clientAddressOf } from '../http/request-id.js'
 import { ClusterLocker } from '../lockers/cluster.js'
-import { createServer, type Holdfast, type Logger, type ServerOptions } from '../server.js'
+import { createServer, type Holdfast, type HookRequest, type Logger, type ServerOptions } from '../server.js'
+import { merge, StatusBoard } from '../status/board.js'
 import { announce, urlOf } from './announce.js'
 import { UsageError } from './failure.js'
 import { createHttpServer, listen, type Page, pathOf } from './listen.js'
@@ -17,6 +19,7 @@ import { mustObserve, type Observation, observe } from './observation.js'
 import { asUsage, openAll } from './open.js'
 import { createPage } from './page.js'
 import type { Options } from './read-options.js'
+import { createStatusPage } from './status-page.js'
 import { stopOnSignals } from './stop.js'
 import { tlsOf } from './tls.js'
 import { listenAtSocket, removeStale } from './unix-socket.js'
@@ -44,6 +47,9 @@ function mustFit(options: ServeOptions): void {
   if (options.ui && pathOf(options.basePath) === '') {
     throw new UsageError('--ui: the page is at /, so --base-path must be another path.')
   }
+  if (options.uiAuth !== undefined && !/^[^:]+:.{8,}$/.test(options.uiAuth)) {
+    throw new UsageError('--ui-auth: a user, a colon, and a password of at least 8 characters are needed.')
+  }
   mustObserve(options)
 }
 
@@ -68,12 +74,13 @@ async function serveHere(all: ServeOptions, workers: number, primary: Link | und
   const options = primary ? shareOf(all, workers, primary.place) : all
   const { verbose, logFormat: format, basePath, maxHeaderSize, maxHeaderCount, h2c } = options
   const log = createLog({ verbose, level: options.logLevel, format, always: primary && { worker: primary.place } })
-  const observed = await observe(options, log)
-  const page = options.ui ? createPage(urlOf(basePath, '')) : undefined
+  const board = options.ui ? new StatusBoard({ clientOf: clientOf(options) }) : undefined
+  const observed = await observe(options, log, board)
   const tls = tlsOf(options)
   const pair = tls?.read()
   const { holdfast, close } = await openHoldfast(options, log, primary, observed)
   await lookAtStart(holdfast, log)
+  const page = board && pagesOf(options, board, holdfast, primary)
   const { headerTimeout: headersTimeout, keepAliveTimeout } = options
   const { server, http2 } = createHttpServer(
     { holdfast, basePath, page, metrics: metricsHere(options, observed, primary), greets: options.showGreeting },
@@ -108,6 +115,24 @@ async function listenWhere(
   await listenAtSocket(server, { path, perms })
   return undefined
 }
+
+/** The page that uploads, and that of the operator. */
+function pagesOf(options: ServeOptions, board: StatusBoard, holdfast: Holdfast, primary: Link | undefined): Page {
+  primary?.shows(() => board.snapshot())
+  const upload = createPage(urlOf(options.basePath, ''))
+  const status = createStatusPage({
+    auth: options.uiAuth,
+    snapshot: async () => (primary ? merge(await primary.statuses()) : board.snapshot()),
+    terminate: (id) => holdfast.terminate(id),
+  })
+  return (request, response) => status(request, response) || upload(request, response)
+}
+
+/** Behind a proxy that is believed, the address that it tells. */
+const clientOf =
+  ({ behindProxy }: ServeOptions) =>
+  ({ headers, remoteAddress }: HookRequest): string | undefined =>
+    clientAddressOf({ fields: headers, remoteAddress }, behindProxy)
 
 /** Those of all workers, whichever is asked. With a port of their own they are not here. */
 function metricsHere(

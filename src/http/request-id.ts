@@ -16,7 +16,10 @@ export function requestIdOf({ fields }: Pick<RequestHead, 'fields'>): string {
  * The client's address: the first that `Forwarded` or `X-Forwarded-For` names, if they are believed and it is one; else the
  * peer's.
  */
-export function clientAddressOf({ fields, remoteAddress }: RequestHead, trustProxy: boolean): string | undefined {
+export function clientAddressOf(
+  { fields, remoteAddress }: Pick<RequestHead, 'fields' | 'remoteAddress'>,
+  trustProxy: boolean,
+): string | undefined {
   if (!trustProxy) return remoteAddress
   const first = fields.forwarded?.split(',', 1)[0] ?? ''
   const forwarded = /(?:^|;)\s*for="?([^\s";,]{1,64})/i.exec(first)?.[1]

@@ -87,7 +87,6 @@ export class StatusBoard implements Observer {
     known.requests = Math.max(0, known.requests - 1)
     known.isActive = known.requests > 0
     if (!known.isActive) known.rate = 0
-    if (upload.state === 'complete' || upload.state === 'failed') this.#known.delete(upload.id)
   }
 
   finished(upload: UploadInfo): void {

@@ -35,7 +35,7 @@ test('an upload is told from its creation to its end', () => {
   status.finished(complete)
   const { uploads, ended, totals } = status.snapshot()
   assert.deepEqual(uploads, [])
-  assert.deepEqual([ended[0]!.id, ended[0]!.end, ended[0]!.client], ['a', 'finished', undefined])
+  assert.deepEqual([ended[0]!.id, ended[0]!.end, ended[0]!.client], ['a', 'finished', '10.0.0.2'])
   assert.deepEqual([totals.created, totals.finished, totals.bytes], [1, 1, 1_000])
 })
 

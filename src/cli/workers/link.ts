@@ -4,13 +4,18 @@
  * @module
  */
 import cluster from 'node:cluster'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from '../../observe/prometheus/merge.js'
 import type { Counters } from '../../server.js'
+import type { Snapshot as Status } from '../../status/snapshot.js'
 import { type Stoppable, stop, surviveBugs } from '../stop.js'
 import { type OfPrimary, type OfWorker, PLACE_VARIABLE, unwrapped, wrapped } from './messages.js'
 
 /** Milliseconds between two reports of what was done. */
 const REPORT = 1_000
+
+/** Milliseconds that the status of the other workers may take; what comes later is shown the next time. */
+const MOMENT = 100
 
 /** @returns undefined if this process is no worker of `holdfast serve` */
 export function linkToPrimary(environment: Readonly<Record<string, string | undefined>>): Link | undefined {
@@ -27,6 +32,9 @@ export class Link {
   /** Who waits for the metrics of all. */
   readonly #scrapes = new Map<number, (text: string | undefined) => void>()
   #lastScrape = 0
+  #status: (() => Status) | undefined
+  /** Of the other workers, as last told, by place. */
+  readonly #statuses = new Map<number, Status>()
   /** It was told to before it could. */
   #mustReadCertificate = false
   #isStopping = false
@@ -75,7 +83,23 @@ export class Link {
     return text
   }
 
+  /** @param status gives its own, whenever another worker shows it */
+  shows(status: () => Status): void {
+    this.#status = status
+  }
+
+  /** What all workers show: its own now, and that of the others as they tell it within a moment. */
+  async statuses(): Promise<Status[]> {
+    this.#say({ kind: 'look' })
+    await sleep(MOMENT)
+    return [...(this.#status ? [this.#status()] : []), ...this.#statuses.values()]
+  }
+
   #hear(message: OfPrimary | undefined): void {
+    if (message?.kind === 'tell-status' && this.#status) {
+      this.#say({ kind: 'status', to: message.to, status: this.#status() })
+    }
+    if (message?.kind === 'status-of') this.#statuses.set(message.place, message.status)
     if (message?.kind === 'stop') this.#stop('told by the primary')
     if (message?.kind === 'tell-metrics') void this.#tellMetrics(message.scrape)
     if (message?.kind === 'scraped') this.#scrapes.get(message.scrape)?.(message.text)

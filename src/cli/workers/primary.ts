@@ -20,7 +20,7 @@ import { CONFIG_TEXT_VARIABLE, configRead, type Options } from '../read-options.
 import { onCountSignal, surviveBugs } from '../stop.js'
 import { prepareSocket } from '../unix-socket.js'
 import { breakOffWithIt } from './handed-over.js'
-import { PLACE_VARIABLE } from './messages.js'
+import { type OfWorker, PLACE_VARIABLE } from './messages.js'
 import { Supervisor, type SupervisorOptions } from './supervisor.js'
 
 /** What the processes of workers are started with, beside what this one was: options of node and V8, and variables. */
@@ -67,7 +67,11 @@ export async function superviseWorkers(options: Options<'serve'>, workers: numbe
       if (options.unixSock !== undefined) rmSync(options.unixSock, { force: true })
       end(supervisor, log, code, sentence)
     },
-    ...gathered?.listeners,
+    onMessage(place, message) {
+      showStatus(supervisor, place, message)
+      gathered?.listeners.onMessage?.(place, message)
+    },
+    onWorkerEnded: gathered?.listeners.onWorkerEnded,
   })
   await gathered?.begin(supervisor, options, log)
   surviveBugs(log)
@@ -90,6 +94,16 @@ async function findPort({ host, port }: Options<'serve'>): Promise<number> {
 async function findSocket(path: string): Promise<undefined> {
   await prepareSocket(path)
   return undefined
+}
+
+/** Passes on what one worker shows of the others. */
+function showStatus(supervisor: Supervisor, place: number, message: OfWorker): void {
+  if (message.kind === 'status') {
+    supervisor.tell(message.to, { kind: 'status-of', place, status: message.status })
+  }
+  if (message.kind !== 'look') return
+  for (const other of supervisor.serving)
+    if (other !== place) supervisor.tell(other, { kind: 'tell-status', to: place })
 }
 
 /** The metrics of all workers: for those of them that are asked, and on a port of its own if there is one. */

@@ -148,7 +148,7 @@ function fill(row: HTMLElement, upload: UploadStatus, now: number): void {
   progress!.querySelector('span')!.textContent =
     size === undefined ? showBytes(offset) : `${size === 0 ? 100 : Math.floor((offset / size) * 100)} %`
   if (size === undefined) bar.removeAttribute('value')
-  else bar.value = size === 0 ? 1 : offset / size
+  else bar.setAttribute('value', String(size === 0 ? 1 : offset / size))
   sizes!.textContent = size === undefined ? 'unknown' : showBytes(size)
   rates!.textContent = showRate(rate)
   left!.textContent =
