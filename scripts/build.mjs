@@ -30,6 +30,7 @@ try {
   })
   for (const name of ['index.html', 'style.css', 'icon.svg', 'status/index.html', 'status/status.css'])
     copyFileSync(join(root, 'src/ui', name), join(root, 'dist/ui', name))
+  copyFileSync(join(root, 'src/hooks/hook.proto'), join(root, 'dist/hooks/hook.proto'))
   chmodSync(join(root, 'dist/cli/main.js'), 0o755)
 } catch (error) {
   // What is wrong was printed by the compiler or esbuild already, unless it was neither.

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 /** What each folder (or file) of src/ may import, besides itself. A new folder is a decision: write it here. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   index: ['errors', 'http', 'server', 'upload', 'store'],
-  cli: ['server', 'status', 'http', 's3', 'disk', 'lockers', 'observe', 'store', 'testing', 'errors'],
+  cli: ['server', 'status', 'http', 's3', 'disk', 'lockers', 'observe', 'hooks', 'upload', 'store', 'testing', 'errors'],
   server: ['http', 'protocol', 'upload', 'store', 'errors'],
   http: ['protocol', 'store', 'errors'],
   protocol: ['upload', 'store', 'errors'],
@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   disk: ['store', 'errors'],
   lockers: ['store', 'errors'],
   observe: ['upload', 'store', 'errors'],
+  hooks: ['upload', 'store', 'errors'],
   store: ['errors'],
   testing: ['store', 'errors'],
   errors: [],
@@ -28,7 +29,7 @@ const PURE = ['protocol', 'errors']
 const PURE_PACKAGES = ['node:buffer', 'structured-headers', 'content-disposition']
 
 /** Type imports that cross a border which values must not: bodies for http/, the vocabulary for protocol/. */
-const TYPES_ONLY: Record<string, readonly string[]> = { http: ['store'], protocol: ['upload', 'store'] }
+const TYPES_ONLY: Record<string, readonly string[]> = { http: ['store'], protocol: ['upload', 'store'], hooks: ['upload', 'store'] }
 
 const root = join(import.meta.dirname, '..', 'src')
 const layerOf = (path: string): string => path.split('/')[0]!.replace(/\.ts$/, '')
