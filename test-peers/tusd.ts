@@ -59,8 +59,8 @@ export async function startTusd(major: Major, bucket: OpenBucket, options: reado
 }
 
 /** Starts tusd on a folder. */
-export const startTusdOnDisk = (major: Major, folder: string): Promise<Peer> =>
-  start(major, ['-upload-dir', folder], {})
+export const startTusdOnDisk = (major: Major, folder: string, options: readonly string[] = []): Promise<Peer> =>
+  start(major, ['-upload-dir', folder, ...options], {})
 
 async function start(major: Major, options: readonly string[], environment: Record<string, string>): Promise<Peer> {
   const program = await buildTusd(major)

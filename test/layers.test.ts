@@ -29,7 +29,11 @@ const PURE = ['protocol', 'errors']
 const PURE_PACKAGES = ['node:buffer', 'structured-headers', 'content-disposition']
 
 /** Type imports that cross a border which values must not: bodies for http/, the vocabulary for protocol/. */
-const TYPES_ONLY: Record<string, readonly string[]> = { http: ['store'], protocol: ['upload', 'store'], hooks: ['upload', 'store'] }
+const TYPES_ONLY: Record<string, readonly string[]> = {
+  http: ['store'],
+  protocol: ['upload', 'store'],
+  hooks: ['upload', 'store'],
+}
 
 const root = join(import.meta.dirname, '..', 'src')
 const layerOf = (path: string): string => path.split('/')[0]!.replace(/\.ts$/, '')
