@@ -2,6 +2,7 @@
  * What a reply decides: to refuse, to change, or to go on. Pure.
  * @module
  */
+import { FAILURES, type FailureCode } from '../errors.js'
 import type { Answer, ObjectOptions, Refusal } from '../store/info.js'
 import type { CreateDecision } from '../upload/hooks.js'
 import type { FileInfoChanges, HookHttpResponse, HookReply, ObjectChanges } from './message.js'
@@ -20,12 +21,6 @@ export class HookRejection extends Error implements Refusal {
     this.body = body
   }
 }
-
-const SENTENCES = {
-  ERR_UPLOAD_REJECTED: 'The upload was rejected by the server.',
-  ERR_UPLOAD_STOPPED: 'The upload was stopped by the server.',
-  ERR_UPLOAD_TERMINATION_REJECTED: 'The termination of the upload was rejected by the server.',
-} as const
 
 /** pre-create. @throws HookRejection · Error */
 export function decideCreate({ RejectUpload, HTTPResponse, ChangeFileInfo }: HookReply): CreateDecision {
@@ -47,16 +42,18 @@ export function decideTerminate({ RejectTermination, HTTPResponse }: HookReply):
 
 /** post-receive. @throws HookRejection */
 export function decideProgress({ StopUpload, HTTPResponse }: HookReply): void {
-  if (StopUpload) throw rejection('ERR_UPLOAD_STOPPED', HTTPResponse)
+  // A status from 500 would mean that the hook failed, and the upload went on.
+  if (StopUpload) throw rejection('ERR_UPLOAD_STOPPED', HTTPResponse, 499)
 }
 
 /** As tusd merges it with its own answer: what the hook gives replaces ours, field by field. */
-function rejection(code: keyof typeof SENTENCES, { StatusCode = 0, Body = '', Header = {} }: HookHttpResponse = {}) {
-  const isFailure = StatusCode >= 400 && StatusCode <= 599
+function rejection(code: FailureCode, response: HookHttpResponse = {}, greatest = 599): HookRejection {
+  const { StatusCode = 0, Body = '', Header = {} } = response
+  const isFailure = StatusCode >= 400 && StatusCode <= greatest
   return new HookRejection({
     status: isFailure ? StatusCode : 400,
     headers: checked({ ...(hasType(Header) ? {} : { 'Content-Type': 'text/plain; charset=utf-8' }), ...Header }),
-    body: Body === '' ? `${code}: ${SENTENCES[code]}\n` : Body,
+    body: Body === '' ? `${code}: ${FAILURES[code][1]}\n` : Body,
   })
 }
 

@@ -55,7 +55,9 @@ function requestOf(request: HookRequest | undefined, visible: ReadonlySet<string
     if (value === undefined || name.startsWith(':') || HIDDEN.includes(name) || !isTold(name)) continue
     Header[canonical(name)] = [value]
   }
-  return { Method: method, URI: target, RemoteAddr: remoteAddress ?? '', Header }
+  // A token is as good as a password: who is not to see all fields does not see it either.
+  const URI = visible ? target.replace(/([?&]token=)[^&#]*/g, '$1…') : target
+  return { Method: method, URI, RemoteAddr: remoteAddress ?? '', Header }
 }
 
 /** As Go's CanonicalHeaderKey: content-type is Content-Type. */

@@ -15,7 +15,7 @@ const refusals: [rule: string, decide: (reply: HookReply) => unknown, reply: Hoo
     'RejectUpload alone is 400 in words',
     decideCreate,
     { RejectUpload: true },
-    { status: 400, headers: TEXT, body: 'ERR_UPLOAD_REJECTED: The upload was rejected by the server.\n' },
+    { status: 400, headers: TEXT, body: 'ERR_UPLOAD_REJECTED: The server has rejected this upload.\n' },
   ],
   [
     'status, body and fields of the hook replace ours',
@@ -36,14 +36,20 @@ const refusals: [rule: string, decide: (reply: HookReply) => unknown, reply: Hoo
     { RejectTermination: true },
     {
       status: 400,
-      body: 'ERR_UPLOAD_TERMINATION_REJECTED: The termination of the upload was rejected by the server.\n',
+      body: 'ERR_UPLOAD_TERMINATION_REJECTED: The server has rejected the termination of this upload.\n',
     },
   ],
   [
     'StopUpload stops',
     decideProgress,
     { StopUpload: true },
-    { status: 400, body: 'ERR_UPLOAD_STOPPED: The upload was stopped by the server.\n' },
+    { status: 400, body: 'ERR_UPLOAD_STOPPED: The server has stopped this upload; create a new one.\n' },
+  ],
+  [
+    'StopUpload stops, whatever the status',
+    decideProgress,
+    { StopUpload: true, HTTPResponse: { StatusCode: 503, Body: 'b' } },
+    { status: 400, body: 'b' },
   ],
 ]
 for (const [rule, decide, reply, expected] of refusals) {

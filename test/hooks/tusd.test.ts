@@ -71,6 +71,9 @@ test('all header fields are told, credentials too, unless some are named', () =>
   })
   const { Header } = messageOf('post-finish', told, new Set(['x-trace-id'])).Event.HTTPRequest
   assert.deepEqual(Header, { 'X-Trace-Id': ['7'] })
+  const signed = { ...told, request: { ...REQUEST, target: '/files/a1?token=hunter2&x=1' } }
+  assert.equal(messageOf('post-finish', signed).Event.HTTPRequest.URI, '/files/a1?token=hunter2&x=1')
+  assert.equal(messageOf('post-finish', signed, new Set()).Event.HTTPRequest.URI, '/files/a1?token=…&x=1')
 })
 
 const names = [
