@@ -12,6 +12,7 @@ import { createServer, type Holdfast, type HookRequest, type Logger, type Server
 import { merge, StatusBoard } from '../status/board.js'
 import { announce, urlOf } from './announce.js'
 import { UsageError } from './failure.js'
+import { openHooks } from './hooks.js'
 import { createHttpServer, listen, type Page, pathOf } from './listen.js'
 import { createLog } from './log.js'
 import { metricsPage, serveMetricsApart } from './metrics-page.js'
@@ -152,15 +153,21 @@ async function openHoldfast(
   log: Logger,
   primary: Link | undefined,
   { observers, tracer }: Observation,
-): Promise<{ holdfast: Holdfast; close?: () => Promise<void> }> {
+): Promise<{ holdfast: Holdfast; close: () => Promise<void> }> {
   try {
     const { store, locker: given, close } = await openAll(options, log, { observers, tracer })
     // A locker for all nodes keeps apart the workers of each, too.
     const locker = given ?? (primary && new ClusterLocker({ endsWithPrimary: options.singleProcess }))
     // One sweep does for all: whoever takes the first place sweeps.
     const sweepInterval = primary && primary.place > 1 ? 0 : options.sweepInterval
-    const holdfast = createHoldfast({ ...options, sweepInterval }, { store, locker, logger: log, observers, tracer })
-    return { holdfast, ...(close ? { close } : {}) }
+    const { hooks, close: closeHooks } = await openHooks(options, log)
+    const parts = { store, locker, hooks, logger: log, observers, tracer }
+    const holdfast = createHoldfast({ ...options, sweepInterval }, parts)
+    const closeAll = async (): Promise<void> => {
+      await closeHooks()
+      await close?.()
+    }
+    return { holdfast, close: closeAll }
   } catch (error) {
     throw asUsage(error, 'serve')
   }
@@ -186,11 +193,13 @@ async function lookAtStart(holdfast: Holdfast, log: Logger): Promise<void> {
 
 function createHoldfast(
   options: ServeOptions,
-  given: Pick<ServerOptions, 'store' | 'locker' | 'logger' | 'observers' | 'tracer'>,
+  given: Pick<ServerOptions, 'store' | 'locker' | 'hooks' | 'logger' | 'observers' | 'tracer'>,
 ): Holdfast {
   return createServer({
     ...given,
     singleProcess: options.singleProcess,
+    hookTimeout: options.hookTimeout,
+    progressInterval: options.progressHooksInterval,
     basePath: options.basePath,
     maxSize: options.maxSize,
     maxMetadataSize: options.maxMetadataSize,

@@ -5,6 +5,7 @@
 import { prefixes } from '../s3/keys.js'
 import { rulesFor } from '../s3/lifecycle/rules.js'
 import { createServer, type SweepReport } from '../server.js'
+import { openHooks } from './hooks.js'
 import { createLog } from './log.js'
 import { openAll } from './open.js'
 import type { Options } from './read-options.js'
@@ -29,12 +30,18 @@ async function swept(options: SweepOptions, signal: AbortSignal): Promise<SweepR
   try {
     const { store, locker, close } = await openAll(options, logger)
     const { singleProcess, maxSize, deletePartials, keepExpired, abandonedAfter, dryRun } = options
-    const holdfast = createServer({ store, locker, singleProcess, maxSize, deletePartials, logger })
+    // What it completes, the application has a word in.
+    const told = await openHooks(options, logger)
+    const { hooks } = told
+    const { hookTimeout } = options
+    const settings = { singleProcess, maxSize, deletePartials, hookTimeout }
+    const holdfast = createServer({ store, locker, hooks, logger, ...settings })
     try {
       await holdfast.ready()
       return await holdfast.sweep({ keepExpired, abandonedAfter, dryRun, signal })
     } finally {
       await holdfast.close()
+      await told.close()
       await close?.()
     }
   } catch (thrown) {

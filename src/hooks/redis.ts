@@ -43,10 +43,13 @@ export interface RedisHooksOptions {
   readonly timeout?: number | undefined
 }
 
+/** What happened for good. Progress can be had, too, but a stream would be full of it. */
+export const REDIS_EVENTS = ['post-create', 'post-finish', 'post-terminate'] as const satisfies HookType[]
+
 /** @throws UploadError ERR_INVALID_OPTIONS */
 export function redisHooks(options: RedisHooksOptions): RemoteHooks {
   const { stream = 'holdfast:events', maxLength = 100_000, timeout = 5_000, payloadHeaders = [] } = options
-  const { events = ['post-create', 'post-finish', 'post-terminate'] } = options
+  const { events = REDIS_EVENTS } = options
   mustBeReadable(options)
   mustBeBounded('maxLength', maxLength, 0)
   mustBeBounded('timeout', timeout, 1)
