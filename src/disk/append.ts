@@ -197,7 +197,7 @@ class Append {
       if (size !== this.#written) throw corrupt(`the file has ${size} bytes, not the ${this.#written} that came`)
       const record = { ...this.#upload.record, offset: this.#written }
       try {
-        await this.#options.beforeComplete?.(() => this.#upload.content(record))
+        await this.#options.beforeComplete?.(() => this.#upload.content(record), record.offset)
       } catch (error) {
         // It has all its bytes all the same: they need not be sent again for another try.
         await this.#commit({ length: this.#written, state: 'completing' }, true)

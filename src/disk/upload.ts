@@ -130,7 +130,7 @@ export class DiskUpload implements UploadHandle {
       } finally {
         await file.close()
       }
-      await beforeComplete?.(() => this.content(this.#record))
+      await beforeComplete?.(() => this.content(this.#record), this.#record.offset)
       await this.commit(lock, this.completion(notes))
     })
   }
@@ -144,7 +144,7 @@ export class DiskUpload implements UploadHandle {
         const { length, crc32 } = await joinInto(this, lock, sources)
         await this.commit(lock, { state: 'completing', offset: length, length, crc32 })
       }
-      await beforeComplete?.(() => this.content(this.#record))
+      await beforeComplete?.(() => this.content(this.#record), this.#record.offset)
       await this.commit(lock, this.completion(notes))
     })
   }

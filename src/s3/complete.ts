@@ -83,7 +83,7 @@ export async function complete(upload: S3Upload, { beforeComplete, notes }: Fini
   if (etag === undefined) throw new UploadError('ERR_STORE_CORRUPT', { cause: new Error('nothing to complete') })
   const hasSlots = !(await deleteSlots(upload))
   const leftovers = hasStrays || hasSlots || undefined
-  await beforeComplete?.(() => upload.content(etag))
+  await beforeComplete?.(() => upload.content(etag), upload.record.offset)
   try {
     const completedAt = upload.context.now()
     await upload.commit({ state: 'complete', etag, completedAt, leftovers, ...noted(notes?.(true)) })

@@ -56,8 +56,9 @@ export interface FinishOptions {
    * Called when the object is there, and before the record says so: a crash in between has it called again. What it
    * throws fails the completion, which then is still to be done, or to be given up (`fail`).
    * @param read gives the content
+   * @param size bytes of it
    */
-  beforeComplete?: (read: () => Promise<AsyncIterable<Uint8Array>>) => Promise<void>
+  beforeComplete?: (read: () => Promise<AsyncIterable<Uint8Array>>, size: number) => Promise<void>
   /**
    * Asked with each commit of bytes: what is committed with them. `completes`: with this one the upload is complete; asked after
    * `beforeComplete`. It never causes a commit.

@@ -9,6 +9,7 @@ import type { Store, UploadHandle } from '../store/store.js'
 import { inSpan, type Tracer } from '../store/tracer.js'
 import { type Driver, drive, isFinal } from './concatenate.js'
 import { type Finishing, isWrong } from './finishing.js'
+import type { HookRequest } from './hooks.js'
 import { settlesWithin, type Writers } from './writers.js'
 
 export interface CompletionsOptions {
@@ -38,7 +39,7 @@ export class Completions {
   readonly #writers: Writers
   readonly #finishing: Finishing
   /** Told of each upload that has become complete here, or has failed. */
-  readonly #onEnded: (info: UploadInfo) => void
+  readonly #onEnded: (info: UploadInfo, request?: HookRequest) => void
   readonly #running = new Map<string, Promise<UploadInfo>>()
   /** Final uploads that are looked for after the last byte of a partial one. */
   readonly #following = new Set<Promise<void>>()
@@ -47,7 +48,7 @@ export class Completions {
     options: CompletionsOptions,
     writers: Writers,
     finishing: Finishing,
-    onEnded: (info: UploadInfo) => void,
+    onEnded: (info: UploadInfo, request?: HookRequest) => void,
   ) {
     this.#options = options
     this.#writers = writers
@@ -83,20 +84,24 @@ export class Completions {
     return running
   }
 
-  /** Takes the upload as far as it can go now. @throws UploadError */
-  complete(id: string): Promise<UploadInfo> {
-    return this.#running.get(id) ?? this.#begin(id)
+  /**
+   * Takes the upload as far as it can go now.
+   * @param request with which it was created just now
+   * @throws UploadError
+   */
+  complete(id: string, request?: HookRequest): Promise<UploadInfo> {
+    return this.#running.get(id) ?? this.#begin(id, request)
   }
 
-  #begin(id: string): Promise<UploadInfo> {
+  #begin(id: string, request: HookRequest | undefined): Promise<UploadInfo> {
     const { store, yieldTimeout, tracer } = this.#options
     const complete = async (): Promise<UploadInfo> =>
       this.#writers.exclusively(id, yieldTimeout, async ({ lease }) => {
         const handle = await store.open(id, { lease })
         const before = handle.info.state
-        const info = await this.#driven(handle)
+        const info = await this.#driven(handle, request)
         const hasEnded = info.state === 'complete' || info.state === 'failed'
-        if (hasEnded && info.state !== before) this.#onEnded(info)
+        if (hasEnded && info.state !== before) this.#onEnded(info, request)
         return info
       })
     const completion = inSpan(tracer, 'holdfast.complete', { 'holdfast.upload.id': id }, complete).finally(() =>
@@ -106,20 +111,20 @@ export class Completions {
     return completion
   }
 
-  async #driven(handle: UploadHandle): Promise<UploadInfo> {
+  async #driven(handle: UploadHandle, request: HookRequest | undefined): Promise<UploadInfo> {
     const finishing = this.#finishing
-    if (isFinal(handle.info)) return finishing.orGiveUp(handle, () => drive(handle, this.#driver))
-    await finishing.orGiveUp(handle, () => handle.finish(finishing.of(handle)))
+    if (isFinal(handle.info)) return finishing.orGiveUp(handle, () => drive(handle, this.#driver(request)))
+    await finishing.orGiveUp(handle, () => handle.finish(finishing.of(handle, request)))
     return handle.info
   }
 
-  get #driver(): Driver {
+  #driver(request: HookRequest | undefined): Driver {
     const { store, maxSize, deletePartials, now } = this.#options
     return {
       store,
       maxSize,
       now,
-      gate: (info) => this.#finishing.of({ info }),
+      gate: (info) => this.#finishing.of({ info }, request),
       complete: (id) => this.complete(id),
       remove: deletePartials ? (ids) => this.#remove(ids) : undefined,
     }

@@ -191,8 +191,8 @@ function finishing(info: UploadInfo, ids: readonly string[], { gate, remove }: D
   const { beforeComplete, ...rest } = options
   return {
     ...rest,
-    beforeComplete: async (read) => {
-      await beforeComplete?.(read)
+    beforeComplete: async (read, size) => {
+      await beforeComplete?.(read, size)
       await remove(ids)
     },
   }

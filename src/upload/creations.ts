@@ -43,7 +43,7 @@ export class Creations {
     const { concat } = command
     const created =
       concat?.kind === 'final'
-        ? await this.#createFinal(draft.upload, concat, access)
+        ? await this.#createFinal(draft.upload, concat, ground, access)
         : await this.#create(command, draft, ground, access)
     const { info } = created
     options.counters.created++
@@ -140,7 +140,12 @@ export class Creations {
   }
 
   /** A final upload whose partial uploads are all complete is created with its object, or not at all. */
-  async #createFinal({ deadline: _, ...draft }: NewUpload, concat: Final, access: Access): Promise<Created> {
+  async #createFinal(
+    { deadline: _, ...draft }: NewUpload,
+    concat: Final,
+    ground: Ground,
+    access: Access,
+  ): Promise<Created> {
     const { completions, options } = this.#shop
     const { store, maxSize, maxConcatParts, now } = options
     const mayUse = (info: UploadInfo): boolean => isVisible(info, access)
@@ -149,7 +154,7 @@ export class Creations {
     const { info } = await made(store.create({ ...draft, length: partials.length }, present({ sizes: partials.sizes })))
     if (!partials.sources) return { kind: 'created', info: await this.#waits(info, concat), appended: false }
     try {
-      const completed = await completions.complete(info.id)
+      const completed = await completions.complete(info.id, ground.request)
       mustBeAlive(completed, now())
       return { kind: 'created', info: completed, appended: false }
     } catch (error) {

@@ -45,9 +45,11 @@ export class Finishing {
     const { calls, outbox } = this.#options
     const said: { answer?: Answer | undefined } = {}
     const beforeComplete = calls.has('onFinish')
-      ? async (read: Read): Promise<void> => {
-          await digests?.(read)
-          said.answer = await this.#ask(handle.info, request, read)
+      ? async (read: Read, size: number): Promise<void> => {
+          await digests?.(read, size)
+          // Its last bytes may be committed only with its end.
+          const upload = { ...handle.info, offset: size, length: size }
+          said.answer = await this.#ask(upload, request, read)
         }
       : digests
     const notes = (completes: boolean) => ({

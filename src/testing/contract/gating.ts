@@ -18,9 +18,14 @@ const refusing: Gate = () => Promise.reject(REFUSED)
 /** A gate that reads, and what it saw. */
 function watching(bench: Bench, id: string): { gate: Gate; seen: string[] } {
   const seen: string[] = []
-  const gate: Gate = async (read) => {
+  const gate: Gate = async (read, size) => {
     const hash = createHash('sha256')
-    for await (const chunk of await read()) hash.update(chunk)
+    let length = 0
+    for await (const chunk of await read()) {
+      hash.update(chunk)
+      length += chunk.byteLength
+    }
+    assert.equal(size, length, 'it is told how many bytes there are')
     const { state } = (await bench.reopen(id)).info
     assert.notEqual(state, 'complete', 'nobody is told so before the gate has passed')
     seen.push(hash.digest('hex'))
