@@ -133,7 +133,8 @@ export interface ServerOptions {
   expiresFrom?: 'activity' | 'creation' | undefined
   /**
    * Milliseconds between two sweeps, which remove what has expired and finish what a crash left unfinished; 0: none. The
-   * first one comes within that time. Default: an hour if `expiresAfter` is set, else none.
+   * first one comes within that time. Default: an hour if `expiresAfter` is set, or hooks
+   * are told of events, which a sweep delivers if a process ended before it could; else none.
    */
   sweepInterval?: number | undefined
   /**
@@ -280,7 +281,10 @@ export function createServer(options: ServerOptions): Holdfast {
       return report
     })
   const looks = new ReadinessLooks({ store, locker, ready: () => stores.first.ready() })
-  const interval = options.sweepInterval ?? (options.expiresAfter !== undefined && store.abilities.list ? HOUR : 0)
+  const { onCreated, onFinished, onTerminated } = options.hooks ?? {}
+  // What a process that ended did not deliver, a sweep does.
+  const hasToSweep = options.expiresAfter !== undefined || (onCreated ?? onFinished ?? onTerminated) !== undefined
+  const interval = options.sweepInterval ?? (hasToSweep && store.abilities.list ? HOUR : 0)
   const stopSweeping = interval > 0 ? regularly(interval, () => sweepNow(sweep, options.logger)) : undefined
   return {
     serve: (exchange) => server.serve(exchange),

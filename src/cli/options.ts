@@ -198,7 +198,7 @@ const expiration = {
   },
   'sweep-interval': {
     type: 'duration',
-    help: 'How often what has expired is removed; 0s for never. Default: 1h with --expires-after, else never.',
+    help: 'How often what has expired is removed; 0s for never. Default: 1h with --expires-after or hooks, else never.',
   },
   ...ending,
 } as const satisfies Rows

@@ -50,6 +50,8 @@ interface Delivery {
   readonly info: UploadInfo
   readonly event: OutboxEvent
   readonly request: HookRequest | undefined
+  /** It was delivered and that is committed, or it was not. */
+  readonly done: () => void
 }
 
 export class Outbox {
@@ -83,17 +85,22 @@ export class Outbox {
     return { outbox: isNew ? [...left, event] : left }
   }
 
-  /** Delivers what the committed outbox of an upload holds. Returns at once. */
-  deliver(info: UploadInfo, request?: HookRequest): void {
+  /**
+   * Delivers what the committed outbox of an upload holds. Requests wait for nothing of it.
+   * @returns when all of it that nobody delivered already was tried, and is committed
+   */
+  async deliver(info: UploadInfo, request?: HookRequest): Promise<void> {
+    const all: Promise<void>[] = []
     for (const event of info.outbox ?? []) {
       const name = `${info.id} ${event}`
       const isKnown = this.#underWay.has(name) || this.#delivered.get(info.id)?.has(event)
       if (isKnown || !this.wants(event) || this.#closing.signal.aborted) continue
-      if (this.#waiting.length >= MOST_WAITING) return
+      if (this.#waiting.length >= MOST_WAITING) break
       this.#underWay.add(name)
-      this.#waiting.push({ info, event, request })
+      all.push(new Promise((done) => this.#waiting.push({ info, event, request, done })))
     }
     this.#next()
+    await Promise.all(all)
   }
 
   #next(): void {
@@ -113,7 +120,7 @@ export class Outbox {
   /** Waits for what is being delivered; the rest is left to whoever sweeps. @param timeout milliseconds */
   async close(timeout: number): Promise<boolean> {
     this.#closing.abort()
-    this.#waiting.length = 0
+    for (const { done } of this.#waiting.splice(0)) done()
     return settlesWithin(Promise.all(this.#running.values()), timeout)
   }
 
@@ -122,8 +129,9 @@ export class Outbox {
     try {
       await this.#tell(delivery)
       this.#delivered.set(info.id, (this.#delivered.get(info.id) ?? new Set()).add(event))
-      void this.#settle(info.id, event)
+      void this.#settle(info.id, event).finally(delivery.done)
     } catch (error) {
+      delivery.done()
       if (!this.#closing.signal.aborted) this.#warn(info.id, event, error)
     } finally {
       this.#underWay.delete(`${info.id} ${event}`)

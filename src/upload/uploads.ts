@@ -37,6 +37,8 @@ export class Uploads {
   readonly #sweeper: Sweeper
   /** What goes with the end of an upload that has expired. */
   readonly #ending: NonNullable<SweepGround['ending']>
+  /** Deliveries of sweeps and repairs that go on. */
+  readonly #swept: Promise<void>[] = []
   /** The store's look at its backend, once it succeeded or while it goes on. */
   #readiness: Promise<void> | undefined
 
@@ -70,14 +72,14 @@ export class Uploads {
       notes: (info) => outbox.notes(info, 'terminated'),
       ended: (info) => {
         observer.failed(info)
-        if (info.outbox) outbox.deliver(info)
+        if (info.outbox) this.#swept.push(outbox.deliver(info))
       },
     }
     this.#sweeper = new Sweeper({
       ...options,
       writers,
       complete: (id) => completions.complete(id),
-      ...(isListening ? { deliver: (info: UploadInfo) => outbox.deliver(info) } : {}),
+      ...(isListening ? { deliver: (info: UploadInfo) => void this.#swept.push(outbox.deliver(info)) } : {}),
       ending: this.#ending,
     })
   }
@@ -131,7 +133,11 @@ export class Uploads {
   /** @throws UploadError if the store cannot list its uploads, or not now */
   async sweep(options?: SweepOptions): Promise<SweepReport> {
     await this.ready()
-    return this.#sweeper.sweep(options)
+    const report = await this.#sweeper.sweep(options)
+    // Whoever ends the process after a sweep would deliver the same again with the next one.
+    const delivered = Promise.all(this.#swept.splice(0))
+    if (!report.stopped) await delivered
+    return report
   }
 
   /** @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_NOT_IMPLEMENTED if the store has no inspector · others: not now */
@@ -140,7 +146,9 @@ export class Uploads {
     const { store, now } = this.#options
     const { writers, completions } = this.#shop
     const complete = (of: string): Promise<UploadInfo> => completions.complete(of)
-    return repair({ store, writers, complete, ending: this.#ending, now }, id, how)
+    const report = await repair({ store, writers, complete, ending: this.#ending, now }, id, how)
+    await Promise.all(this.#swept.splice(0))
+    return report
   }
 
   /** @throws UploadError, of either store */
