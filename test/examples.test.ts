@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import http2 from 'node:http2'
@@ -227,8 +228,74 @@ test('examples/own-bucket-in-tests.ts is a test that passes', TIMEOUT, async () 
   assert.match(text, /^# pass 2$/m)
 })
 
-test('each file of examples/ has a test here, and README.md shows examples/s3.ts as it is', async () => {
-  const here = await readFile(import.meta.filename, 'utf8')
+test('examples/hooks.ts lets users at their own uploads, and takes pictures', TIMEOUT, async () => {
+  const { url, child, stop } = await start('hooks.ts', { UPLOADS: join(folder, 'hooks') })
+  let told = ''
+  child.stdout?.on('data', (chunk) => {
+    told += chunk
+  })
+  const as = (token: string) => ({ ...TUS, Authorization: `Bearer ${token}` })
+  const create = (token: string, name: string) => {
+    const metadata = `filename ${Buffer.from(name).toString('base64')}`
+    const headers = { ...as(token), 'Upload-Length': '1000', 'Upload-Metadata': metadata }
+    return fetch(url, { method: 'POST', headers })
+  }
+  assert.equal((await create('0', 'a.png')).status, 401)
+  assert.equal((await create('1234', 'a.exe')).status, 415)
+  const bytes = someBytes(1_000)
+  const send = async (first: number) => {
+    bytes[0] = first
+    const location = (await create('1234', 'a.png')).headers.get('Location')!
+    const headers = { ...PATCH_TYPE, ...as('1234'), 'Upload-Offset': '0' }
+    return { location, answer: await fetch(location, { method: 'PATCH', headers, body: bytes }) }
+  }
+  assert.equal((await send(0)).answer.status, 422)
+  const { location, answer } = await send(0x89)
+  assert.equal(answer.status, 204)
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  for (const [token, status] of [
+    ['1234', 200],
+    ['5678', 404],
+  ] as const) {
+    const asked = await fetch(location, { method: 'HEAD', headers: as(token) })
+    assert.equal(asked.status, status)
+    if (status === 200) assert.equal(asked.headers.get('X-SHA-256'), digest)
+  }
+  for (let tries = 0; !/finished \w+ of alice/.test(told); tries++) {
+    assert.ok(tries < 100, 'in time')
+    await sleep(50)
+  }
+  await stop()
+})
+
+test('examples/hooks-http-receiver.ts answers holdfast serve, and nobody else', TIMEOUT, async (context) => {
+  const receiver = await start('hooks-http-receiver.ts', {})
+  let told = ''
+  receiver.child.stdout?.on('data', (chunk) => {
+    told += chunk
+  })
+  assert.equal((await fetch(receiver.url, { method: 'POST', body: '{}' })).status, 401)
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  const flags = ['--upload-dir', join(folder, 'receiver'), '--hooks-http', receiver.url, '--hooks-http-secret', secret]
+  const { url } = await startServer(context, ['serve', '--port', '0', ...flags])
+  const fields = { ...TUS, 'Upload-Length': '10' }
+  const nameless = await fetch(url, { method: 'POST', headers: fields })
+  assert.deepEqual([nameless.status, await nameless.text()], [400, 'A file needs a name.'])
+  const created = await fetch(url, { method: 'POST', headers: { ...fields, 'Upload-Metadata': 'filename YQ==' } })
+  const location = created.headers.get('Location')!
+  const head = await fetch(location, { method: 'HEAD', headers: TUS })
+  assert.equal(head.headers.get('Upload-Metadata'), 'filename YQ==,seen eWVz')
+  const headers = { ...PATCH_TYPE, 'Upload-Offset': '0' }
+  assert.equal((await fetch(location, { method: 'PATCH', headers, body: someBytes(10) })).status, 204)
+  for (let tries = 0; !/post-finish \w+ 10/.test(told); tries++) {
+    assert.ok(tries < 100, 'in time')
+    await sleep(50)
+  }
+  await receiver.stop()
+})
+
+test('each file of examples/ has a test here or in test-redis/, and README.md shows examples/s3.ts as it is', async () => {
+  const here = `${await readFile(import.meta.filename)}${await readFile(join(root, 'test-redis', 'examples.test.ts'))}`
   for (const name of await readdir(join(root, 'examples'))) {
     assert.ok(here.includes(`test('examples/${name} `), `examples/${name} is run by no test`)
   }
