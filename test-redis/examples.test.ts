@@ -11,7 +11,13 @@ import { startRedis } from './support/server.js'
 // The examples import 'holdfast' by its name, which is dist/.
 const root = join(import.meta.dirname, '..')
 
-function consumer(test: TestContext, url: string, name: string): { child: ChildProcess; lines: () => string[] } {
+interface Consumer {
+  child: ChildProcess
+  lines: () => string[]
+  ended: Promise<unknown>
+}
+
+function consumer(test: TestContext, url: string, name: string): Consumer {
   const file = join(root, 'examples', 'redis-consumer.ts')
   const env = { ...process.env, REDIS: url, CONSUMER: name, IDLE: '1000' }
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
@@ -24,7 +30,8 @@ function consumer(test: TestContext, url: string, name: string): { child: ChildP
     told += chunk
   })
   test.after(() => child.kill('SIGKILL'))
-  return { child, lines: () => told.trim().split('\n') }
+  const ended = once(child, 'exit')
+  return { child, lines: () => told.trim().split('\n'), ended }
 }
 
 test('examples/redis-consumer.ts takes the events of holdfast serve, shares them, and takes over what another one left', async (test) => {
@@ -50,9 +57,7 @@ test('examples/redis-consumer.ts takes the events of holdfast serve, shares them
     'all are confirmed',
     async () => ((await redis.send('XPENDING', stream, 'workers')) as unknown[])[0] === 0,
   )
+  await until('both listen', () => both.every(({ lines }) => lines()[0] === `listening on ${stream}`))
   for (const { child } of both) child.kill('SIGTERM')
-  for (const { child } of both) {
-    const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
-    assert.equal(code, 0)
-  }
+  for (const { ended } of both) assert.deepEqual(await ended, [0, null])
 })
