@@ -313,7 +313,7 @@ const hooks = {
     help: 'Header fields of clients that hooks are told. Default: all, Authorization and Cookie too; none for a stream.',
   },
   'hooks-dir': { type: 'string', help: 'A folder of programs named as the hooks are.' },
-  'hooks-http': { type: 'string', help: 'A URL that each hook is sent to by POST.' },
+  'hooks-http': { type: 'string', secret: true, help: 'A URL that each hook is sent to by POST.' },
   'hooks-http-forward-headers': { type: 'list', help: 'Header fields of clients that are sent along.' },
   'hooks-http-retry': { type: 'integer', default: '3', min: 1, help: 'How often it is tried in all.' },
   'hooks-http-backoff': { type: 'duration', default: '1s', help: 'The time between two tries.' },
@@ -322,6 +322,7 @@ const hooks = {
   'hooks-http-skip-verify': { type: 'boolean', default: 'false', help: 'Take any certificate.' },
   'hooks-http-secret': {
     type: 'list',
+    secret: true,
     help: 'Signs what is sent (Standard Webhooks): whsec_ and Base64; several while they change. Rather set the variable.',
   },
   'hooks-grpc': { type: 'string', help: 'host:port of a gRPC service that is called for each hook.' },
@@ -341,6 +342,7 @@ const hooks = {
   'hooks-grpc-client-tls-key': { type: 'string', help: 'The file with its private key, as PEM.' },
   'hooks-redis': {
     type: 'string',
+    secret: true,
     help: 'URL of a Redis or Valkey into a stream of which events go. It may hold a password, so rather set the variable.',
   },
   'hooks-redis-stream': { type: 'string', default: 'holdfast:events', help: 'The key of the stream.' },
