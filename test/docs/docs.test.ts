@@ -74,14 +74,27 @@ for (const [heading, page, path, type] of [
   ['option of `ClusterLocker`', 'docs/api.md', 'src/lockers/cluster.ts', 'ClusterLockerOptions'],
   ['option of `RedisLocker`', 'docs/api.md', 'src/lockers/redis.ts', 'RedisLockerOptions'],
   ['option of `prometheusMetrics`', 'docs/api.md', 'src/observe/prometheus/index.ts', 'PrometheusOptions'],
+  ['option of `httpHooks`', 'docs/api.md', 'src/hooks/http.ts', 'HttpHooksOptions'],
+  ['option of `fileHooks`', 'docs/api.md', 'src/hooks/file.ts', 'FileHooksOptions'],
+  ['option of `grpcHooks`', 'docs/api.md', 'src/hooks/grpc.ts', 'GrpcHooksOptions'],
+  ['option of `redisHooks`', 'docs/api.md', 'src/hooks/redis.ts', 'RedisHooksOptions'],
   ['option of `startBucket`', 'docs/testing.md', 'src/testing/bucket/server.ts', 'BucketOptions'],
 ] as const) {
   test(`${page} names each ${heading}, and no other`, () => {
-    const body = new RegExp(`^export interface ${type} \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(read(path))?.[1] ?? ''
+    const body = optionsIn(path, type)
     const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, option]) => option!)
     assert.notEqual(options.length, 0)
     assert.deepEqual(namesUnder(heading, read(page)).sort(), options.sort())
   })
+}
+
+/** The body of an interface, after that of what it extends. */
+function optionsIn(path: string, type: string): string {
+  const text = read(path)
+  const pattern = new RegExp(`^export interface ${type} (?:extends (\\w+) )?\\{\\n([\\s\\S]*?)^\\}`, 'm')
+  const [, base, body = ''] = pattern.exec(text) ?? []
+  const from = base && new RegExp(`\\b${base}\\b[^']*from '\\./([\\w-]+)\\.js'`).exec(text)?.[1]
+  return from ? optionsIn(join(dirname(path), `${from}.ts`), base) + body : body
 }
 
 /** The names that a module exports, read from its text: re-exports in braces, and declarations. */
