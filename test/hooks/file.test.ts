@@ -138,10 +138,10 @@ test('a folder that went away does not let everything pass', async (test) => {
 
 test('a program that hangs is killed when its time is up, with all that it started', async (test) => {
   const text = '#!/bin/sh\nsleep 60 &\necho $! > child\necho $$ > self\nsleep 60\n'
-  const { directory, hooks } = hooksOf(test, { 'pre-create': text }, { timeout: 500 })
+  const { directory, hooks } = hooksOf(test, { 'pre-create': text }, { timeout: 1_500 })
   const started = performance.now()
   await assert.rejects(async () => hooks.onCreate!(createEvent(), context()), /no answer in time/)
-  assert.ok(performance.now() - started < 3_000)
+  assert.ok(performance.now() - started < 6_000)
   for (const name of ['self', 'child']) {
     const pid = Number(readFileSync(join(directory, name), 'utf8'))
     await until(`${name} is gone`, () => !isAlive(pid), 2_000)
@@ -159,12 +159,14 @@ test('the signal of the context ends it, too', async (test) => {
 })
 
 test('what a program leaves running is not waited for, and goes on', async (test) => {
-  const text = '#!/bin/sh\n(sleep 1; echo done > later) &\necho "{}"\n'
+  const text = '#!/bin/sh\nsleep 30 &\necho $! > later\necho "{}"\n'
   const { directory, hooks } = hooksOf(test, { 'pre-finish': text })
   const started = performance.now()
   await hooks.onFinish!(finishEvent(), context())
-  assert.ok(performance.now() - started < 900)
-  await until('it goes on', () => existsSync(join(directory, 'later')), 5_000)
+  assert.ok(performance.now() - started < 15_000)
+  const pid = Number(readFileSync(join(directory, 'later'), 'utf8'))
+  assert.ok(isAlive(pid))
+  process.kill(pid, 'SIGKILL')
 })
 
 test('what it writes to stderr is told line by line, and no more than 200 of them', async (test) => {

@@ -265,7 +265,7 @@ test('an application of programs in a folder: what they say counts, and one that
     writeFileSync(join(programs, name), `#!/bin/sh\n${text}\n`)
     chmodSync(join(programs, name), 0o755)
   }
-  const server = await serve(test, ['--hooks-dir', programs, ...ALL, '--hook-timeout', '700ms'])
+  const server = await serve(test, ['--hooks-dir', programs, ...ALL, '--hook-timeout', '2s'])
   write('pre-create', 'echo "asked" >&2; echo \'{"RejectUpload":true,"HTTPResponse":{"StatusCode":403,"Body":"no"}}\'')
   const refused = await post(server, { 'Upload-Length': '10' })
   assert.deepEqual([refused.status, await refused.text()], [403, 'no'])
@@ -275,7 +275,7 @@ test('an application of programs in a folder: what they say counts, and one that
   write('pre-create', 'echo $$ > pid; exec sleep 60')
   const started = performance.now()
   assert.equal((await post(server, { 'Upload-Length': '10' })).status, 503)
-  assert.ok(performance.now() - started < 5_000)
+  assert.ok(performance.now() - started < 10_000)
   const pid = readFileSync(join(programs, 'pid'), 'utf8').trim()
   await until(
     'it is gone',
