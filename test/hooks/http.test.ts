@@ -106,16 +106,12 @@ test('after 500, 429 and a broken connection it is tried again, with one ID, and
 })
 
 test('Retry-After is waited for, within the time limit', async (test) => {
-  const { hooks, receiver } = await hooksTo(test, (_, response) =>
-    response.writeHead(503, { 'Retry-After': '3600' }).end(),
-  )
-  const hook = httpHooks({ url: receiver.url, events: ALL, timeout: 200 })
+  const respond: Respond = (_, response) => response.writeHead(503, { 'Retry-After': '3600' }).end()
+  const { hooks, receiver } = await hooksTo(test, respond, { timeout: 400 })
   const started = performance.now()
-  await assert.rejects(async () => hook.onFinished!(deliveredEvent(), context()), /no answer in time/)
-  assert.ok(performance.now() - started < 2_000)
+  await assert.rejects(async () => hooks.onFinished!(deliveredEvent(), context()), /no answer in time/)
+  assert.ok(performance.now() - started < 5_000)
   assert.equal(receiver.received.length, 1)
-  await hook.close()
-  assert.ok(hooks)
 })
 
 const failures: [rule: string, respond: Respond, says: RegExp, tries: number][] = [
