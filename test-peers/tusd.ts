@@ -24,23 +24,32 @@ export type Major = keyof typeof TUSD
 const run = promisify(execFile)
 
 /** @returns the program's path @throws Error with a sentence that says what is missing */
-export async function buildTusd(major: Major): Promise<string> {
+export function buildTusd(major: Major): Promise<string> {
+  return buildOnce(major, 'tusd', `${TUSD[major].module}/cmd/tusd`)
+}
+
+/**
+ * A program of tusd's modules, or one that uses them.
+ * @param source of a main package of our own; without it `target` is a package of a module
+ */
+export async function buildOnce(major: Major, name: string, target: string, source?: string): Promise<string> {
   const { module, version } = TUSD[major]
   const folder = join(process.env.HOLDFAST_CACHE ?? join(homedir(), '.cache', 'holdfast'), `tusd-${version}`)
-  const program = join(folder, 'tusd')
+  const program = join(folder, name)
   if (existsSync(program)) return program
   const work = await temporaryFolder()
   try {
     // A module of its own and not `go install …@version`, which asks for the list of versions that some proxies lack.
     await writeFile(join(work.path, 'go.mod'), `module peers\n\ngo 1.24\n\nrequire ${module} v${version}\n`)
+    if (source !== undefined) await writeFile(join(work.path, 'main.go'), source)
     await mkdir(folder, { recursive: true })
     const built = `${program}.${process.pid}`
-    const args = ['-n', '15', 'go', 'build', '-mod=mod', '-o', built, `${module}/cmd/tusd`]
+    const args = ['-n', '15', 'go', 'build', '-mod=mod', '-o', built, target]
     await run('nice', args, { cwd: work.path })
     await rename(built, program)
     return program
   } catch (cause) {
-    const message = `tusd ${version} could not be built. It needs Go 1.24 or later (https://go.dev/dl) and a module proxy.`
+    const message = `${name} of tusd ${version} could not be built. It needs Go 1.24 or later (https://go.dev/dl) and a module proxy.`
     throw new Error(message, { cause })
   } finally {
     await work.remove()
