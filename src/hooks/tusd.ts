@@ -41,20 +41,19 @@ function uploadOf(type: HookType, upload: Readonly<NewUpload> | UploadInfo): Hoo
 }
 
 /** Go's net/http keeps these from its users. */
-const HIDDEN = ['host', 'transfer-encoding', 'trailer']
+const HIDDEN = ['transfer-encoding', 'trailer']
 
 function requestOf(request: HookRequest | undefined, visible: ReadonlySet<string> | undefined): HookHttpRequest {
   if (!request) return { Method: '', URI: '', RemoteAddr: '', Header: {} }
   const { method, target, headers, remoteAddress } = request
   const isTold = (name: string): boolean => visible?.has(name) ?? true
-  const Header: Record<string, string[]> = {}
   // HTTP/2 has a pseudo field for it.
-  const host = headers.host ?? headers[':authority']
-  if (host !== undefined && isTold('host')) Header.Host = [host]
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(':') || HIDDEN.includes(name) || !isTold(name)) continue
-    Header[canonical(name)] = [value]
-  }
+  const all = { ...headers, host: headers.host ?? headers[':authority'] }
+  const told = Object.entries(all).flatMap(([name, value]): [string, string[]][] => {
+    const isHidden = value === undefined || name.startsWith(':') || HIDDEN.includes(name) || !isTold(name)
+    return isHidden ? [] : [[canonical(name), [value]]]
+  })
+  const Header = Object.fromEntries(told)
   // A token is as good as a password: who is not to see all fields does not see it either.
   const URI = visible ? target.replace(/([?&]token=)[^&#]*/g, '$1…') : target
   return { Method: method, URI, RemoteAddr: remoteAddress ?? '', Header }

@@ -76,6 +76,19 @@ test('all header fields are told, credentials too, unless some are named', () =>
   assert.equal(messageOf('post-finish', signed, new Set()).Event.HTTPRequest.URI, '/files/a1?token=…&x=1')
 })
 
+test('a field with the name of a property is a field', () => {
+  const headers = JSON.parse('{"__proto__":"a","constructor":"b"}')
+  const { Header } = messageOf('post-create', {
+    upload: uploadInfo(),
+    request: { ...REQUEST, headers },
+    deliveryId: 'd',
+  }).Event.HTTPRequest
+  assert.deepEqual(Object.entries(Header), [
+    ['__proto__', ['a']],
+    ['Constructor', ['b']],
+  ])
+})
+
 const names = [
   ['content-type', 'Content-Type'],
   ['X-HTTP-Method-Override', 'X-Http-Method-Override'],
