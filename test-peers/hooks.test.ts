@@ -14,7 +14,6 @@ import { play, startReceiver, until } from '../test/support/hook-scenario.js'
 import { head, patch, post } from '../test/support/stack.js'
 import { buildOnce, startTusdOnDisk, TUSD } from './tusd.js'
 
-
 const GOLDEN = join(import.meta.dirname, '..', 'test', 'hooks', 'golden', `tusd-${TUSD[2].version}.json`)
 
 test(`tusd ${TUSD[2].version} sends what the golden file has`, async (test) => {
