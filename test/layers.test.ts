@@ -6,7 +6,20 @@ import { test } from 'node:test'
 /** What each folder (or file) of src/ may import, besides itself. A new folder is a decision: write it here. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   index: ['errors', 'http', 'server', 'upload', 'store'],
-  cli: ['server', 'status', 'http', 's3', 'disk', 'lockers', 'observe', 'hooks', 'upload', 'store', 'testing', 'errors'],
+  cli: [
+    'server',
+    'status',
+    'http',
+    's3',
+    'disk',
+    'lockers',
+    'observe',
+    'hooks',
+    'upload',
+    'store',
+    'testing',
+    'errors',
+  ],
   server: ['http', 'protocol', 'upload', 'store', 'errors'],
   http: ['protocol', 'store', 'errors'],
   protocol: ['upload', 'store', 'errors'],
