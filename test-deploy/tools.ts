@@ -16,6 +16,7 @@ export const NAMES = [
   'haproxy',
   'caddy',
   'systemd',
+  'booted',
   'dockerfile',
   'image',
   'compose',
