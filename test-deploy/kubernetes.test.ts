@@ -90,6 +90,7 @@ if (isChosen('helm')) {
       'whatever can be added is added',
       [
         'serviceMonitor.enabled=true',
+        'options.expose-metrics=true',
         'serviceMonitor.labels.release=prometheus',
         'imagePullSecrets={pull}',
         'serviceAccount.annotations.role=uploader',
@@ -103,6 +104,8 @@ if (isChosen('helm')) {
       ],
       [
         /^kind: ServiceMonitor$/m,
+        /HOLDFAST_EXPOSE_METRICS: "true"/,
+        /path: \/metrics$/m,
         /release: prometheus/,
         /- name: pull/,
         /AWS_REGION/,
@@ -124,6 +127,10 @@ if (isChosen('helm')) {
       assert.equal(validated.text.match(/passed for/g)?.length, kindsOf(known.join('')).length)
     })
   }
+
+  test('the chart refuses a ServiceMonitor where nothing would be told', () => {
+    assert.throws(() => render(['--set', 'serviceMonitor.enabled=true']), /wants options\.expose-metrics/)
+  })
 
   for (const [what, set] of [
     ['a name that the chart does not have', 'replica=2'],
