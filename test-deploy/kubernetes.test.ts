@@ -90,7 +90,6 @@ if (isChosen('helm')) {
       'whatever can be added is added',
       [
         'serviceMonitor.enabled=true',
-        'options.expose-metrics=true',
         'serviceMonitor.labels.release=prometheus',
         'imagePullSecrets={pull}',
         'serviceAccount.annotations.role=uploader',
@@ -104,7 +103,10 @@ if (isChosen('helm')) {
       ],
       [
         /^kind: ServiceMonitor$/m,
-        /HOLDFAST_EXPOSE_METRICS: "true"/,
+        /HOLDFAST_METRICS_PORT: "9464"/,
+        /- name: metrics\n {14}containerPort: 9464$/m,
+        /- name: metrics\n {6}port: 9464$/m,
+        /- port: metrics$/m,
         /path: \/metrics$/m,
         /release: prometheus/,
         /- name: pull/,
@@ -127,10 +129,6 @@ if (isChosen('helm')) {
       assert.equal(validated.text.match(/passed for/g)?.length, kindsOf(known.join('')).length)
     })
   }
-
-  test('the chart refuses a ServiceMonitor where nothing would be told', () => {
-    assert.throws(() => render(['--set', 'serviceMonitor.enabled=true']), /wants options\.expose-metrics/)
-  })
 
   for (const [what, set] of [
     ['a name that the chart does not have', 'replica=2'],
