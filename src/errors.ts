@@ -67,6 +67,10 @@ export const FAILURES = {
   ERR_LOCKER_UNAVAILABLE: [503, 'The lock of this upload cannot be had or kept now; what was stored stays. Try again.'],
   ERR_STORE_REFUSED: [500, 'The store refused the operation; the operator finds the cause in the log.'],
   ERR_STORE_CORRUPT: [500, 'The stored upload contradicts its record; it will not be completed with wrong bytes.'],
+  ERR_BODY_CONSUMED: [
+    500,
+    'Something in front of Holdfast has read this body, and nothing of it can be stored; the operator mounts Holdfast first.',
+  ],
   ERR_INVALID_OPTIONS: [500, 'The options of the server contradict each other.'],
   ERR_INTERNAL_SERVER_ERROR: [500, 'An unexpected failure; the operator finds the cause in the log.'],
 } as const satisfies Record<string, readonly [status: number, advice: string]>

@@ -14,9 +14,9 @@ import { PlainError } from './failure.js'
 import { alsoHttp2, type Http2Sessions } from './http2.js'
 import { refuseMalformed } from './refuse.js'
 
-type Handler = ReturnType<typeof nodeHandler>
-type Request = Parameters<Handler>[0]
-type Response = Parameters<Handler>[1]
+type Request = Parameters<ReturnType<typeof nodeHandler>>[0]
+type Response = Parameters<ReturnType<typeof nodeHandler>>[1]
+type Handler = (request: Request, response: Response) => unknown
 
 /** Answers a request, or says that it is not for it. */
 export type Page = (request: Request, response: Response) => boolean

@@ -2,6 +2,7 @@
  * The adapter for Web-standard handlers, Request → Response: Hono, Next's route handlers, Bun, Deno, workers.
  * @module
  */
+import { UploadError } from '../errors.js'
 import type { RequestHead, ResponseHead } from '../protocol/message.js'
 import { announcedLength, BodyQueue } from './body.js'
 import { type Content, type Exchange, giveUp, type Serve } from './exchange.js'
@@ -53,6 +54,7 @@ function headOf(request: Request): RequestHead {
 }
 
 function bodyOf(request: Request, limit: number, idleTimeout: number, minRate?: number): BodyQueue {
+  if (request.bodyUsed || request.body?.locked) throw new UploadError('ERR_BODY_CONSUMED')
   const reader = request.body?.getReader()
   let isPaused = true
   let isReading = false

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { ResponseHead } from '../protocol/message.js'
 import { BodyQueue } from './body.js'
+import { keptOf } from './consumed.js'
 import type { Exchange, Serve } from './exchange.js'
 import { answer } from './node-answer.js'
 import { inform } from './node-interim.js'
@@ -25,15 +26,17 @@ import {
 /**
  * A listener for 'request', and for 'checkContinue' too: then a client that asks first sends no body that would be
  * refused. For servers of node:http, node:https and node:http2.
+ * @returns a function whose promise resolves when the request was answered or its client is gone, and never rejects:
+ *   frameworks wait for it that would answer themselves otherwise
  */
 export function nodeHandler(target: {
   serve: Serve
-}): (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void {
+}): (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => Promise<void> {
   return (request, response) => {
     // A connection may break at any time; who cares notices by other means.
     request.on('error', () => undefined)
     response.on('error', () => undefined)
-    if (!isOver(request)) void run(target, request, response)
+    return isOver(request) ? Promise.resolve() : run(target, request, response)
   }
 }
 
@@ -71,8 +74,11 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   return {
     head: headOf(request),
     body(limit, idleTimeout, minRate) {
-      queue = new BodyQueue(source, lengthOf(request), limit, idleTimeout, minRate)
-      feed(request, queue)
+      const length = lengthOf(request)
+      const kept = keptOf(request, length)
+      queue = new BodyQueue(source, length, limit, idleTimeout, minRate)
+      if (kept) giveKept(kept, queue)
+      else feed(request, queue)
       return queue
     },
     trailers: () => trailersOf(request),
@@ -83,6 +89,11 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
       await answer(request, response, head, content, !mustInvite)
     },
   }
+}
+
+function giveKept(kept: Uint8Array, queue: BodyQueue): void {
+  queue.push(kept)
+  queue.finish('end')
 }
 
 /**
@@ -98,7 +109,7 @@ function feed(request: NodeRequest, queue: BodyQueue): void {
   stream?.on('aborted', gone)
   // Nothing flows before somebody iterates.
   request.pause()
-  // Somebody before us (a body parser) read it all; unless there was nothing to read, those bytes are lost.
-  if (request.readableEnded) queue.finish(queue.length === 0 ? 'end' : 'disconnected')
+  // There was nothing to read.
+  if (request.readableEnded) queue.finish('end')
   else if (request.destroyed || stream?.aborted || stream?.destroyed) gone()
 }

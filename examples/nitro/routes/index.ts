@@ -1,0 +1,1 @@
+export default (): string => 'Upload to /api/files/ with any tus 1.0.0 client.\n'

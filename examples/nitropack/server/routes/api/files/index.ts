@@ -1,0 +1,2 @@
+// Without an ID: where uploads are created.
+export { default } from './[...id]'
