@@ -12,4 +12,6 @@ const open = (): Holdfast =>
 // One for the process: Next loads a module once for each of its bundles, and in development again when a file changes.
 const shared = globalThis as { holdfast?: Holdfast }
 
-export const holdfast: Holdfast = (shared.holdfast ??= open())
+shared.holdfast ??= open()
+
+export const holdfast: Holdfast = shared.holdfast

@@ -1,0 +1,43 @@
+/**
+ * The frameworks: where the example of each is, how it is started, and what it cannot do. A limit is written here only if a
+ * check shows that it is there.
+ * @module
+ */
+
+export interface Framework {
+  /** For HOLDFAST_FRAMEWORKS, and the folder of examples/. */
+  readonly name: string
+  /** The script of its package.json. */
+  readonly start?: string
+  /** Clients of the IETF draft are told by 104 where their upload is. */
+  readonly interim: boolean
+  /** The header fields that Next adds are those of a proxy; so `auto` sends no 104. */
+  readonly note?: string
+}
+
+export const FRAMEWORKS: readonly Framework[] = [
+  { name: 'express', interim: true },
+  { name: 'fastify', interim: true },
+  { name: 'koa', interim: true },
+  { name: 'hono', interim: true },
+  { name: 'hono', start: 'start:web', interim: false },
+  { name: 'h3', interim: true },
+  { name: 'nitro', interim: true },
+  { name: 'nitropack', interim: true },
+  { name: 'next', interim: false },
+  { name: 'next-pages', interim: false },
+  { name: 'bun', interim: false },
+  { name: 'deno', interim: false },
+]
+
+/** Those that HOLDFAST_FRAMEWORKS names, or all. */
+export function chosen(): readonly Framework[] {
+  const names = process.env.HOLDFAST_FRAMEWORKS?.split(',')
+  for (const name of names ?? []) {
+    if (!FRAMEWORKS.some((framework) => framework.name === name)) {
+      const known = [...new Set(FRAMEWORKS.map((framework) => framework.name))].join(', ')
+      throw new Error(`HOLDFAST_FRAMEWORKS: '${name}' is none of ${known}.`)
+    }
+  }
+  return FRAMEWORKS.filter(({ name }) => names?.includes(name) ?? true)
+}
