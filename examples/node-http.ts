@@ -25,7 +25,8 @@ server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
 
 // What came of each upload is stored and committed; clients go on from there.
 process.once('SIGTERM', async () => {
-  await holdfast.close()
   server.close()
-  server.closeAllConnections()
+  await holdfast.close()
+  // Clients have that long to hear it.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
 })

@@ -28,7 +28,8 @@ server.listen(Number(PORT), '127.0.0.1', () => {
 
 process.once('SIGTERM', async () => {
   clearInterval(schedule)
-  await holdfast.close()
   server.close()
-  server.closeAllConnections()
+  await holdfast.close()
+  // Clients have that long to hear it.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
 })

@@ -26,7 +26,8 @@ server.requestTimeout = 0
 
 // What came of each upload is stored and committed; clients go on from there.
 process.once('SIGTERM', async () => {
-  await holdfast.close()
   server.close()
-  server.closeAllConnections()
+  await holdfast.close()
+  // Clients have that long to hear it.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
 })

@@ -24,6 +24,7 @@ console.log(`listening on http://127.0.0.1:${port}/api/files/`)
 
 // What came of each upload is stored and committed; clients go on from there.
 process.once('SIGTERM', async () => {
+  const closed = server.close()
   await holdfast.close()
-  await server.close(true)
+  await closed
 })

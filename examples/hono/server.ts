@@ -4,6 +4,7 @@ import { type HttpBindings, serve } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createServer } from 'holdfast'
 import { DiskStore } from 'holdfast/disk'
+import { fetchHandler } from 'holdfast/fetch'
 import { nodeHandler } from 'holdfast/node'
 import { Hono } from 'hono'
 
@@ -14,11 +15,14 @@ const holdfast = createServer({
   trustProxy: process.env.TRUST_PROXY === '1',
 })
 const uploads = nodeHandler(holdfast)
+const heads = fetchHandler(holdfast)
 
 const app = new Hono<{ Bindings: HttpBindings }>()
 // Node's own request and response: no web streams on the way, and interim answers (104) can be sent.
-app.all('/api/files/*', ({ env }) => {
-  uploads(env.incoming, env.outgoing)
+app.all('/api/files/*', async ({ env, req }) => {
+  // Of HEAD Hono makes an answer of its own, for which it needs a Response.
+  if (req.method === 'HEAD') return heads(req.raw)
+  await uploads(env.incoming, env.outgoing)
   return RESPONSE_ALREADY_SENT
 })
 app.get('/', (context) => context.text('Upload to /api/files/ with any tus 1.0.0 client.\n'))
@@ -33,7 +37,8 @@ server.requestTimeout = 0
 
 // What came of each upload is stored and committed; clients go on from there.
 process.once('SIGTERM', async () => {
-  await holdfast.close()
   server.close()
-  server.closeAllConnections()
+  await holdfast.close()
+  // Clients have that long to hear it.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
 })

@@ -1,4 +1,5 @@
 // Uploads into a folder, with Koa 3. Run it: npm install && npm start
+import { bodyParser } from '@koa/bodyparser'
 import { createServer } from 'holdfast'
 import { DiskStore } from 'holdfast/disk'
 import { nodeHandler } from 'holdfast/node'
@@ -13,16 +14,19 @@ const holdfast = createServer({
 const uploads = nodeHandler(holdfast)
 
 const app = new Koa()
+// Koa takes clients that leave for errors, and prints each of them.
+app.on('error', (error, context) => context?.respond === false || console.error(error))
 // Before body parsers: what they have read cannot be stored any more.
 app.use((context, next) => {
   if (!/^\/api\/files(\/|$)/.test(context.path)) return next()
   // Holdfast answers by itself.
   context.respond = false
-  uploads(context.req, context.res)
+  return uploads(context.req, context.res)
 })
-app.use((context, next) => {
-  if (context.path !== '/') return next()
-  context.body = 'Upload to /api/files/ with any tus 1.0.0 client.\n'
+app.use(bodyParser())
+app.use((context) => {
+  if (context.path === '/') context.body = 'Upload to /api/files/ with any tus 1.0.0 client.\n'
+  if (context.path === '/echo') context.body = context.request.body
 })
 
 const port = Number(process.env.PORT ?? 8080)
@@ -32,7 +36,8 @@ server.requestTimeout = 0
 
 // What came of each upload is stored and committed; clients go on from there.
 process.once('SIGTERM', async () => {
-  await holdfast.close()
   server.close()
-  server.closeAllConnections()
+  await holdfast.close()
+  // Clients have that long to hear it.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
 })
