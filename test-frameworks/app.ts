@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 
 /** Path at which all examples have their uploads. */
 export const PATH = '/api/files'
@@ -17,6 +18,8 @@ export interface App {
   readonly origin: string
   /** Where uploads are created. */
   readonly endpoint: string
+  /** Milliseconds after which the server of Node ends a request; 0 for never. */
+  requestTimeout(): number
   /** What is stored, read past the server. */
   stored(url: string): Buffer
   /** That it still runs, and has told of no failure. */
@@ -26,8 +29,13 @@ export interface App {
   kill(): void
 }
 
-export async function start(folder: string, script: string, uploads: string): Promise<App> {
+/** Tells what the server of Node is set to, which is not seen from outside. */
+const LOOK = join(import.meta.dirname, 'look.mjs')
+
+/** @param uploads a folder of this app alone */
+export async function start(folder: string, script: string, uploads: string, isNode: boolean): Promise<App> {
   const port = await freePort()
+  const looked = `${uploads}.look`
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
@@ -41,6 +49,7 @@ export async function start(folder: string, script: string, uploads: string): Pr
     HOST: '127.0.0.1',
     NODE_ENV: 'production',
     NEXT_TELEMETRY_DISABLED: '1',
+    ...(isNode ? { NODE_OPTIONS: `--import=${pathToFileURL(LOOK)}`, LOOK: looked } : {}),
   }
   const child = spawn(program!, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let told = ''
@@ -62,6 +71,7 @@ export async function start(folder: string, script: string, uploads: string): Pr
     port,
     origin,
     endpoint: `${origin}${PATH}/`,
+    requestTimeout: () => Number(readFileSync(looked, 'utf8')),
     stored: (url) => readFileSync(join(uploads, new URL(url).pathname.split('/').at(-1)!)),
     mustBeWell() {
       assert.equal(child.exitCode ?? child.signalCode, null, `it ended: ${told}`)

@@ -23,7 +23,7 @@ for (const framework of chosen()) {
         uploads = await mkdtemp(join(tmpdir(), 'holdfast-frameworks-'))
         const folder = install(name)
         open = async () => {
-          const one = await start(folder, script, uploads)
+          const one = await start(folder, script, join(uploads, 'uploads'), framework.runsOn === undefined)
           running.push(one)
           return one
         }

@@ -9,10 +9,12 @@ export interface Framework {
   readonly name: string
   /** The script of its package.json. */
   readonly start?: string
+  /** Default: Node. */
+  readonly runsOn?: 'Bun' | 'Deno'
   /** Clients of the IETF draft are told by 104 where their upload is. */
   readonly interim: boolean
-  /** The header fields that Next adds are those of a proxy; so `auto` sends no 104. */
-  readonly note?: string
+  /** Content is sent in chunks, without a Content-Length. */
+  readonly chunked?: boolean
 }
 
 export const FRAMEWORKS: readonly Framework[] = [
@@ -24,10 +26,10 @@ export const FRAMEWORKS: readonly Framework[] = [
   { name: 'h3', interim: true },
   { name: 'nitro', interim: true },
   { name: 'nitropack', interim: true },
-  { name: 'next', interim: false },
+  { name: 'next', interim: false, chunked: true },
   { name: 'next-pages', interim: false },
-  { name: 'bun', interim: false },
-  { name: 'deno', interim: false },
+  { name: 'bun', runsOn: 'Bun', interim: false, chunked: true },
+  { name: 'deno', runsOn: 'Deno', interim: false },
 ]
 
 /** Those that HOLDFAST_FRAMEWORKS names, or all. */

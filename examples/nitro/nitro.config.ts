@@ -1,3 +1,3 @@
-import { defineConfig } from 'nitro/config'
+import { defineNitroConfig } from 'nitro/config'
 
-export default defineConfig({ compatibilityDate: '2026-11-01' })
+export default defineNitroConfig({ compatibilityDate: '2026-11-01' })

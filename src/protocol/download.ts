@@ -49,7 +49,8 @@ const common = {
   'Tus-Resumable': '1.0.0',
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; sandbox",
-  'Cache-Control': 'private, no-cache',
+  // Compressed on the way it would have another length than its ranges, its ETag and its digests are of.
+  'Cache-Control': 'private, no-cache, no-transform',
   'Accept-Ranges': 'bytes',
 } satisfies Record<string, string>
 

@@ -16,7 +16,7 @@ const common = {
   'Tus-Resumable': '1.0.0',
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; sandbox",
-  'Cache-Control': 'private, no-cache',
+  'Cache-Control': 'private, no-cache, no-transform',
   'Accept-Ranges': 'bytes',
   ETag: '"abc"',
   'Last-Modified': DATE,
