@@ -7,6 +7,7 @@ import { type App, start } from './app.js'
 import { CHECKS, closes } from './checks.js'
 import { chosen } from './frameworks.js'
 import { install } from './install.js'
+import { typesHold } from './types.js'
 
 const TIMEOUT = { timeout: 60_000 }
 
@@ -15,13 +16,14 @@ for (const framework of chosen()) {
   describe(script === 'start' ? name : `${name}, ${script}`, () => {
     const running: App[] = []
     let uploads: string
+    let folder: string
     let app: App
     let open: () => Promise<App>
 
     before(
       async () => {
         uploads = await mkdtemp(join(tmpdir(), 'holdfast-frameworks-'))
-        const folder = install(name)
+        folder = install(name)
         open = async () => {
           const one = await start(folder, script, join(uploads, 'uploads'), framework.runsOn === undefined)
           running.push(one)
@@ -35,6 +37,9 @@ for (const framework of chosen()) {
       for (const one of running) one.kill()
       await rm(uploads, { recursive: true, force: true, maxRetries: 5 })
     })
+
+    // Next looks when it builds, by itself.
+    if (!name.startsWith('next')) test('its types hold', TIMEOUT, () => typesHold(folder, framework))
 
     for (const [rule, check] of CHECKS) test(rule, TIMEOUT, () => check(app, framework))
 

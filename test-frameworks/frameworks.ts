@@ -9,7 +9,7 @@ export interface Framework {
   readonly name: string
   /** The script of its package.json. */
   readonly start?: string
-  /** Default: Node. */
+  /** What runs it, if not Node. */
   readonly runsOn?: 'Bun' | 'Deno'
   /** Clients of the IETF draft are told by 104 where their upload is. */
   readonly interim: boolean
@@ -29,7 +29,9 @@ export const FRAMEWORKS: readonly Framework[] = [
   { name: 'next', interim: false, chunked: true },
   { name: 'next-pages', interim: false },
   { name: 'bun', runsOn: 'Bun', interim: false, chunked: true },
+  { name: 'bun', start: 'start:node', runsOn: 'Bun', interim: true },
   { name: 'deno', runsOn: 'Deno', interim: false },
+  { name: 'deno', start: 'start:node', runsOn: 'Deno', interim: true },
 ]
 
 /** Those that HOLDFAST_FRAMEWORKS names, or all. */
