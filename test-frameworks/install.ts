@@ -35,6 +35,7 @@ export function install(name: string): string {
 interface Manifest {
   scripts: Record<string, string>
   dependencies: Record<string, string>
+  devDependencies: Record<string, string>
   optionalDependencies?: Record<string, string>
 }
 
@@ -45,18 +46,18 @@ function addPackages(name: string, folder: string): void {
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
   ) as Manifest
   const { holdfast: _, ...others } = manifest.dependencies
-  const wanted = JSON.stringify({
-    ...manifest,
+  const packages = {
     dependencies: { ...dependencies, ...others },
+    devDependencies: manifest.devDependencies,
     optionalDependencies,
-  })
+  }
   const mark = join(folder, '.installed')
-  const digest = createHash('sha256').update(wanted).digest('hex')
+  const digest = createHash('sha256').update(JSON.stringify(packages)).digest('hex')
   if (existsSync(mark) && readFileSync(mark, 'utf8') === digest) return
   for (const file of KEPT) rmSync(join(folder, file), { recursive: true, force: true })
   console.error(`installing the packages of examples/${name}: npm install`)
   const original = readFileSync(path)
-  writeFileSync(path, wanted)
+  writeFileSync(path, JSON.stringify({ ...manifest, ...packages }))
   // Bun and Deno get their programs by install scripts.
   run(name, folder, ['install', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts=false'])
   writeFileSync(path, original)
