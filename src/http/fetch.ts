@@ -16,14 +16,49 @@ export function fetchHandler(target: { serve: Serve }): (request: Request) => Pr
     })
 }
 
+/** Bytes and milliseconds for which the rest of an unwanted body is read and thrown away. */
+const LINGER_BYTES = 4 * 1024 * 1024
+const LINGER_TIME = 1_000
+
 function exchangeOf(request: Request, respond: (response: Response) => void): Exchange {
+  let reader: Reader | undefined
+  let queue: BodyQueue | undefined
   return {
     head: headOf(request),
-    body: (limit, idleTimeout, minRate) => bodyOf(request, limit, idleTimeout, minRate),
+    body(limit, idleTimeout, minRate) {
+      if (request.bodyUsed || request.body?.locked) throw new UploadError('ERR_BODY_CONSUMED')
+      reader = request.body?.getReader()
+      queue = bodyOf(request, reader, limit, idleTimeout, minRate)
+      return queue
+    },
     async answer(head, content) {
+      // What nobody read by now, nobody will.
+      queue?.stop()
       respond(responseOf(request, head, content))
+      if (reader) void discard(reader)
     },
   }
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+/**
+ * Frameworks destroy the connection when a body is cancelled, and the answer with it: so it goes out first, and what comes is
+ * discarded for a while. A no-op at the end of the body.
+ */
+async function discard(reader: Reader): Promise<void> {
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), LINGER_TIME)
+  try {
+    let left = LINGER_BYTES
+    for (let step = await reader.read(); !step.done; step = await reader.read()) {
+      left -= step.value.length
+      // The client is paused, so that it looks.
+      if (left < 0) return
+    }
+  } catch {
+    // It is gone.
+  }
+  clearTimeout(timer)
 }
 
 function responseOf(request: Request, { status, fields, text }: ResponseHead, content: Content | undefined): Response {
@@ -53,9 +88,13 @@ function headOf(request: Request): RequestHead {
   }
 }
 
-function bodyOf(request: Request, limit: number, idleTimeout: number, minRate?: number): BodyQueue {
-  if (request.bodyUsed || request.body?.locked) throw new UploadError('ERR_BODY_CONSUMED')
-  const reader = request.body?.getReader()
+function bodyOf(
+  request: Request,
+  reader: Reader | undefined,
+  limit: number,
+  idleTimeout: number,
+  minRate?: number,
+): BodyQueue {
   let isPaused = true
   let isReading = false
   const pump = async (): Promise<void> => {
@@ -76,7 +115,6 @@ function bodyOf(request: Request, limit: number, idleTimeout: number, minRate?: 
   const source = {
     pause(): void {
       isPaused = true
-      if (queue.ended !== undefined && queue.ended !== 'end') reader?.cancel().catch(() => undefined)
     },
     resume(): void {
       isPaused = false

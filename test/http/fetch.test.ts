@@ -5,6 +5,8 @@ import type { Exchange } from '../../src/http/exchange.js'
 import { fetchHandler } from '../../src/http/fetch.js'
 import type { Body } from '../../src/store/store.js'
 
+const MiB = 1024 * 1024
+
 describe('fetch', () => {
   const handle = (
     serve: (exchange: Exchange) => Promise<void>,
@@ -77,7 +79,7 @@ describe('fetch', () => {
     assert.equal(await (await answer).text(), '7 disconnected')
   })
 
-  test('stop() ends a body that hangs, and its stream is cancelled', async () => {
+  test('stop() ends a body that hangs; its stream is cancelled, but not before the answer had its time', async () => {
     let isCancelled = false
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(new Uint8Array(7)),
@@ -92,8 +94,32 @@ describe('fetch', () => {
     }
     const answer = await handle(serve, undefined, { method: 'PATCH', body: stream, duplex: 'half' })
     assert.equal(await answer.text(), '7 stopped')
-    await sleep(10)
+    await sleep(500)
+    assert.equal(isCancelled, false, 'frameworks destroy the connection then')
+    await sleep(700)
     assert.equal(isCancelled, true)
+  })
+
+  test('what comes after the answer is thrown away, up to a bound', async () => {
+    let given = 0
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await new Promise((resolve) => setImmediate(resolve))
+          given += MiB
+          controller.enqueue(new Uint8Array(MiB))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const serve = async (exchange: Exchange): Promise<void> => {
+      for await (const _ of exchange.body(100 * MiB, 5_000)) break
+      await exchange.answer({ status: 409, fields: {} })
+    }
+    const answer = await handle(serve, undefined, { method: 'PATCH', body: stream, duplex: 'half' })
+    assert.equal(answer.status, 409)
+    await sleep(200)
+    assert.ok(given > 4 * MiB && given < 8 * MiB, `${given} bytes were read`)
   })
 
   test('content is read at the client’s pace and no further', async () => {
