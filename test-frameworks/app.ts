@@ -9,6 +9,8 @@ import net, { type AddressInfo } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import type { Framework } from './frameworks.js'
+import { QUIET } from './install.js'
 
 /** Path at which all examples have their uploads. */
 export const PATH = '/api/files'
@@ -33,7 +35,8 @@ export interface App {
 const LOOK = join(import.meta.dirname, 'look.mjs')
 
 /** @param uploads a folder of this app alone */
-export async function start(folder: string, script: string, uploads: string, isNode: boolean): Promise<App> {
+export async function start(folder: string, script: string, uploads: string, framework: Framework): Promise<App> {
+  const { runsOn, environment } = framework
   const port = await freePort()
   const looked = `${uploads}.look`
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
@@ -48,8 +51,9 @@ export async function start(folder: string, script: string, uploads: string, isN
     PORT: String(port),
     HOST: '127.0.0.1',
     NODE_ENV: 'production',
-    NEXT_TELEMETRY_DISABLED: '1',
-    ...(isNode ? { NODE_OPTIONS: `--import=${pathToFileURL(LOOK)}`, LOOK: looked } : {}),
+    ...QUIET,
+    ...environment?.(`http://127.0.0.1:${port}`),
+    ...(runsOn === undefined ? { NODE_OPTIONS: `--import=${pathToFileURL(LOOK)}`, LOOK: looked } : {}),
   }
   const child = spawn(program!, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let told = ''

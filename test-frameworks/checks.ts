@@ -16,7 +16,7 @@ const MiB = 1024 * 1024
 export type Check = (app: App, framework: Framework) => Promise<void>
 
 /** The draft's fields of a request that carries the whole upload. */
-const WHOLE = { 'Upload-Draft-Interop-Version': '6', 'Upload-Complete': '?1' }
+const WHOLE = { 'Upload-Draft-Interop-Version': '6', 'Upload-Complete': '?1', 'Content-Type': 'video/mp4' }
 
 interface Sending {
   readonly request: http.ClientRequest
@@ -99,6 +99,21 @@ async function sendsChunked(app: App): Promise<void> {
   request.end()
   assert.equal((await answer).status, 204)
   await isWhole(app, url, bytes)
+}
+
+/** An append of the draft that only says that the upload is complete. */
+async function completesWithNothing(app: App): Promise<void> {
+  const draft = { 'Upload-Draft-Interop-Version': '6', 'Content-Type': 'video/mp4' }
+  for (const framing of [{ 'Content-Length': 0 }, { 'Transfer-Encoding': 'chunked' }]) {
+    const first = send(app.endpoint, 'POST', { ...draft, 'Upload-Complete': '?0', 'Content-Length': 3 })
+    first.request.end('abc')
+    const url = (await first.answer).headers.location!
+    const type = { 'Content-Type': 'application/partial-upload', 'Upload-Offset': 3 }
+    const last = send(url, 'PATCH', { ...WHOLE, ...type, ...framing })
+    last.request.end()
+    assert.equal((await last.answer).headers['upload-complete'], '?1', Object.keys(framing)[0])
+    assert.equal(app.stored(url).toString(), 'abc')
+  }
 }
 
 async function asksFirst(app: App): Promise<void> {
@@ -321,12 +336,13 @@ async function waitsForBodies(app: App, { runsOn }: Framework): Promise<void> {
   if (runsOn === undefined) assert.equal(app.requestTimeout(), 0)
 }
 
-/** In this order; the last is that the process is well. */
+/** In this order: one process goes through all of them. */
 export const CHECKS: readonly [rule: string, check: Check][] = [
   ['tus-js-client sends 9 MiB by five requests, and SHA-256 is that of what is stored', sendsInChunks],
   ['tus-js-client stops twice in the middle of a request, and goes on', stopsAndGoesOn],
   ['40 MiB in one request are within no limit on bodies', sendsAtOnce],
   ['a body of unknown length (chunked) comes whole', sendsChunked],
+  ['an upload is completed by an empty body, also by one of unknown length', completesWithNothing],
   ['a client that asks first (Expect: 100-continue) is invited', asksFirst],
   ['a client leaves by an end in the middle of a PATCH: HEAD tells what arrived, and it goes on', leavingBy('an end')],
   [
@@ -341,10 +357,11 @@ export const CHECKS: readonly [rule: string, check: Check][] = [
   ['a text is given out as it is stored, although the client takes gzip', isNotTransformed],
   ['Location has the whole path, and the scheme and host that a proxy tells', locates],
   ['OPTIONS, HEAD and DELETE are answered by Holdfast', tellsWhatItCan],
-  ['other routes and what is nowhere are answered by the framework, and its body parsers work', leavesOthersAlone],
   ['bodies of types that frameworks parse are stored as they are', takesAllTypes],
   ['a request may take as long as its client sends (requestTimeout of Node is 0)', waitsForBodies],
   ['the process is well, and has told of no failure', async (app) => app.mustBeWell()],
+  // Some frameworks print each 404 of their own.
+  ['other routes and what is nowhere are answered by the framework, and its body parsers work', leavesOthersAlone],
 ]
 
 /** SIGTERM while a client sends; afterwards the same is started again over the same folder. */

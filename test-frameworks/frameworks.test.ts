@@ -25,7 +25,7 @@ for (const framework of chosen()) {
         uploads = await mkdtemp(join(tmpdir(), 'holdfast-frameworks-'))
         folder = install(name)
         open = async () => {
-          const one = await start(folder, script, join(uploads, 'uploads'), framework.runsOn === undefined)
+          const one = await start(folder, script, join(uploads, 'uploads'), framework)
           running.push(one)
           return one
         }

@@ -13,6 +13,8 @@ export interface Framework {
   readonly runsOn?: 'Bun' | 'Deno'
   /** Clients of the IETF draft are told by 104 where their upload is. */
   readonly interim: boolean
+  /** What it wants to be told by its environment. */
+  readonly environment?: (origin: string) => Record<string, string>
   /** Content is sent in chunks, without a Content-Length. */
   readonly chunked?: boolean
 }
@@ -28,6 +30,13 @@ export const FRAMEWORKS: readonly Framework[] = [
   { name: 'nitropack', interim: true },
   { name: 'next', interim: false, chunked: true },
   { name: 'next-pages', interim: false },
+  {
+    name: 'sveltekit',
+    environment: (ORIGIN) => ({ BODY_SIZE_LIMIT: 'Infinity', ORIGIN }),
+    interim: false,
+  },
+  { name: 'astro', interim: false },
+  { name: 'react-router', interim: false },
   { name: 'bun', runsOn: 'Bun', interim: false, chunked: true },
   { name: 'bun', start: 'start:node', runsOn: 'Bun', interim: true },
   { name: 'deno', runsOn: 'Deno', interim: false },

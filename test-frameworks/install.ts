@@ -12,6 +12,9 @@ import { CACHE } from '../test-providers/servers/install.js'
 const ROOT = join(import.meta.dirname, '..')
 const FOLDER = join(CACHE, 'frameworks')
 
+/** Frameworks tell nobody of these builds; npm tells why it failed. */
+export const QUIET = { NEXT_TELEMETRY_DISABLED: '1', ASTRO_TELEMETRY_DISABLED: '1', npm_config_loglevel: 'error' }
+
 /** What a run leaves there for the next one. */
 const KEPT = ['node_modules', 'package-lock.json', '.installed']
 
@@ -67,7 +70,7 @@ function addPackages(name: string, folder: string): void {
 function run(name: string, folder: string, args: string[]): void {
   const env = {
     ...process.env,
-    NEXT_TELEMETRY_DISABLED: '1',
+    ...QUIET,
     NODE_ENV: args[0] === 'run' ? 'production' : 'development',
   }
   const { status, error, stderr, stdout } = spawnSync('npm', args, { cwd: folder, env, encoding: 'utf8' })

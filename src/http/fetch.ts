@@ -26,7 +26,7 @@ function exchangeOf(request: Request, respond: (response: Response) => void): Ex
   return {
     head: headOf(request),
     body(limit, idleTimeout, minRate) {
-      if (request.bodyUsed || request.body?.locked) throw new UploadError('ERR_BODY_CONSUMED')
+      if (request.bodyUsed || request.body?.locked || isMissing(request)) throw new UploadError('ERR_BODY_CONSUMED')
       reader = request.body?.getReader()
       queue = bodyOf(request, reader, limit, idleTimeout, minRate)
       return queue
@@ -39,6 +39,10 @@ function exchangeOf(request: Request, respond: (response: Response) => void): Ex
     },
   }
 }
+
+/** The fields announce a body, and there is none: a framework did not pass it on. It must not be taken for an empty one. */
+const isMissing = ({ body, headers }: Request): boolean =>
+  body === null && (Number(headers.get('content-length')) > 0 || headers.has('transfer-encoding'))
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 

@@ -99,6 +99,13 @@ describe('a body that was read before us', () => {
     assert.equal(await send(port, 'a'.repeat(200_000)), '200000 end')
   })
 
+  for (const headers of [{ 'Content-Length': '3' }, { 'Transfer-Encoding': 'chunked' }]) {
+    test(`fails if the Request has none, but ${Object.keys(headers)}`, async () => {
+      const answer = await fetchHandler({ serve: tell })(new Request('http://h/', { method: 'PATCH', headers }))
+      assert.equal(await answer.text(), 'ERR_BODY_CONSUMED')
+    })
+  }
+
   for (const [rule, use] of [
     ['read', (request: Request) => request.text()],
     ['locked', async (request: Request) => void request.body!.getReader()],

@@ -1,0 +1,2 @@
+export const action = async ({ request }: { request: Request }): Promise<Response> =>
+  Response.json(await request.json())
