@@ -53,18 +53,21 @@ describe('the plugin of Fastify', () => {
     assert.match(await create(`${url}/`, 10), /\/api\/files\/\w+$/)
   })
 
-  test('hooks around it may refuse, and fields that they set are sent', async () => {
+  test('hooks around it may refuse and hear of the end, and fields that they set are sent', async () => {
     const app = Fastify()
     app.addHook('onRequest', async (request, reply) => {
       reply.header('x-frame-options', 'DENY').header('set-cookie', ['a=1', 'b=2'])
       if (request.headers.authorization === undefined) await reply.code(401).send('who are you?')
     })
+    const ended: number[] = []
+    app.addHook('onResponse', async (_, reply) => void ended.push(reply.raw.statusCode))
     const { url } = await listen(app)
     assert.equal((await ask(url, 'OPTIONS')).status, 401)
     const { status, headers } = await ask(url, 'OPTIONS', { Authorization: 'Bearer x' })
     assert.equal(status, 204)
     assert.equal(headers['x-frame-options'], 'DENY')
     assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2'])
+    assert.deepEqual(ended, [401, 204])
   })
 
   test('close() has uploads stored that still come, tells their clients, and does not wait for them', async () => {
