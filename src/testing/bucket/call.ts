@@ -9,6 +9,7 @@ import { type ChecksumAlgorithm, type ChecksumType, checksumHeader, type Headers
 import { S3Error } from './errors.js'
 import type { Quirks } from './quirks.js'
 import type { Route } from './route.js'
+import { hidesDigest, type Settings } from './settings.js'
 import type { Store } from './store.js'
 import { document, parseXml, type Xml, type XmlNode } from './xml.js'
 
@@ -49,8 +50,8 @@ export function readRoot(text: string, name: string): XmlNode {
 }
 
 /** The ETag of new content. */
-export const etagFor = ({ quirks }: Context, md5: Buffer): string =>
-  (quirks.opaqueEtags ? randomBytes(16) : md5).toString('hex')
+export const etagFor = ({ quirks }: Context, md5: Buffer, settings?: Settings): string =>
+  (quirks.opaqueEtags || hidesDigest(settings) ? randomBytes(16) : md5).toString('hex')
 
 export const quote = (etag: string) => `"${etag}"`
 export const isoTime = (time: number) => new Date(time).toISOString()

@@ -22,9 +22,14 @@ export async function corrupt({ store }: Context, { operation, bucket, key, quer
       await store.putPart(bucket, upload, { ...part, blob, checksums: Object.fromEntries(checksums) })
     }
     const object = objects.get(key)
-    if (operation !== 'PutObject' || !object) return
-    const { blob, size } = await changed(store.blobs, { blob: object.segments[0]!.blob, size: object.size }, [])
-    await store.putObject(bucket, { ...object, segments: [{ blob, size }] })
+    if ((operation !== 'PutObject' && operation !== 'CopyObject') || !object) return
+    const { checksum } = object
+    const of = { blob: object.segments[0]!.blob, size: object.size }
+    const { blob, size, digests } = await changed(store.blobs, of, checksum ? [checksum.algorithm] : [])
+    // That of a copy is computed of what was copied; that of an upload was told by whoever sent it.
+    const value = operation === 'CopyObject' && checksum && digests.get(checksum.algorithm)!.toString('base64')
+    const told = value ? { checksum: { ...checksum, value } } : {}
+    await store.putObject(bucket, { ...object, ...told, segments: [{ blob, size }] })
   })
 }
 

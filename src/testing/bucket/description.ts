@@ -5,6 +5,7 @@
 import type { Headers } from './digests.js'
 import { S3Error } from './errors.js'
 import type { Description } from './records.js'
+import { parseSettings } from './settings.js'
 import { childrenOf, element, textOf, type Xml, type XmlNode } from './xml.js'
 
 const STORED = [
@@ -20,7 +21,7 @@ const MAX_METADATA = 2048
 const MAX_TAGS = 10
 
 /** Features whose headers this server refuses, rather than take the bytes and forget the promise. */
-const REFUSED = ['x-amz-server-side-encryption-customer-', 'x-amz-object-lock-', 'x-amz-write-offset-bytes']
+const REFUSED = ['x-amz-object-lock-', 'x-amz-write-offset-bytes', 'x-amz-grant-']
 
 export function parseDescription(headers: Headers): Description {
   const refused = [...headers.keys()].find((name) => REFUSED.some((start) => name.startsWith(start)))
@@ -29,6 +30,7 @@ export function parseDescription(headers: Headers): Description {
     headers: storedHeaders(headers),
     metadata: parseMetadata(headers),
     tags: parseTags(headers.get('x-amz-tagging')),
+    settings: parseSettings(headers),
   }
 }
 

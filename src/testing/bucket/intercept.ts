@@ -26,7 +26,7 @@ export type Fault =
   /** Neither works nor answers, until the client goes or the server closes. */
   | { action: 'hang' }
   /**
-   * Works and answers; but of what it stored (by UploadPart, UploadPartCopy or PutObject), the last byte is another from
+   * Works and answers; but of what it stored (by UploadPart, UploadPartCopy, PutObject or CopyObject), the last byte is another from
    * then on. Checksums that S3 computes of it later are of that.
    */
   | { action: 'corrupt' }

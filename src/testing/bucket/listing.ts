@@ -6,6 +6,7 @@ import { type Answer, type Call, type Context, isoTime, parseCount, quote, xmlAn
 import { S3Error } from './errors.js'
 import { findUpload } from './multipart.js'
 import type { ObjectRecord, PartRecord, UploadRecord } from './records.js'
+import { checkKey, storageClassOf } from './settings.js'
 import { compareKeys, firstIndex } from './sorted-map.js'
 import { element, type Xml } from './xml.js'
 
@@ -94,7 +95,7 @@ const renderObject = (record: ObjectRecord, encode: (text: string) => string, ow
     element('ChecksumAlgorithm', record.checksum?.algorithm),
     element('ChecksumType', record.checksum?.type),
     element('Size', record.size),
-    element('StorageClass', 'STANDARD'),
+    element('StorageClass', storageClassOf(record.settings)),
     element('Owner', owner ? OWNER : undefined),
   ])
 
@@ -177,13 +178,13 @@ export async function listMultipartUploads({ store, maxListSize }: Context, call
   ])
 }
 
-const renderUpload = ({ key, id, initiated, checksum }: UploadRecord, encode: (text: string) => string) =>
+const renderUpload = ({ key, id, initiated, checksum, settings }: UploadRecord, encode: (text: string) => string) =>
   element('Upload', [
     element('Key', encode(key)),
     element('UploadId', id),
     element('Initiator', OWNER),
     element('Owner', OWNER),
-    element('StorageClass', 'STANDARD'),
+    element('StorageClass', storageClassOf(settings)),
     element('Initiated', isoTime(initiated)),
     element('ChecksumAlgorithm', checksum?.algorithm),
     element('ChecksumType', checksum?.type),
@@ -191,6 +192,7 @@ const renderUpload = ({ key, id, initiated, checksum }: UploadRecord, encode: (t
 
 export async function listParts({ store, maxListSize }: Context, call: Call): Promise<Answer> {
   const { record, parts } = findUpload(store, call)
+  if (record.checksum !== undefined) checkKey(record.settings, call.headers)
   const marker = parseCount('part-number-marker', call.query.get('part-number-marker'), 0)
   const max = Math.min(parseCount('max-parts', call.query.get('max-parts'), maxListSize), maxListSize)
   const rest = [...parts.values()].filter(({ number }) => number > marker).sort((a, b) => a.number - b.number)
@@ -201,7 +203,7 @@ export async function listParts({ store, maxListSize }: Context, call: Call): Pr
     element('UploadId', record.id),
     element('Initiator', OWNER),
     element('Owner', OWNER),
-    element('StorageClass', 'STANDARD'),
+    element('StorageClass', storageClassOf(record.settings)),
     element('PartNumberMarker', marker),
     element('NextPartNumberMarker', page.at(-1)?.number ?? marker),
     element('MaxParts', max),

@@ -14,6 +14,7 @@ import { S3Error } from './errors.js'
 import { checkLength, copyBytes, copyResult, findObject, MAX_PUT } from './objects.js'
 import type { ObjectRecord, PartRecord, UploadRecord } from './records.js'
 import { parseCopySource } from './route.js'
+import { checkKey, checkTier, type Settings, toldOf } from './settings.js'
 import type { Store, Upload } from './store.js'
 import { element } from './xml.js'
 
@@ -32,7 +33,11 @@ export async function createMultipartUpload({ store, now }: Context, { bucket, k
   return xmlAnswer(
     'InitiateMultipartUploadResult',
     [element('Bucket', bucket), element('Key', key), element('UploadId', id)],
-    { 'x-amz-checksum-algorithm': checksum?.algorithm, 'x-amz-checksum-type': checksum?.type },
+    {
+      'x-amz-checksum-algorithm': checksum?.algorithm,
+      'x-amz-checksum-type': checksum?.type,
+      ...toldOf(record.settings),
+    },
   )
 }
 
@@ -74,6 +79,7 @@ export async function uploadPart(context: Context, call: Call): Promise<Answer> 
   refuseConditions(call.headers)
   const upload = findUpload(store, call)
   const number = parsePartNumber(call.query.get('partNumber'))
+  checkKey(upload.record.settings, call.headers)
   checkLength(call.body)
   const declared = upload.record.checksum?.algorithm
   const { blob, size, digests, expected } = await receive(
@@ -81,23 +87,25 @@ export async function uploadPart(context: Context, call: Call): Promise<Answer> 
     call,
     declared === undefined ? ['MD5'] : ['MD5', declared],
   )
-  const part = makePart(context, { number, size, blob, modified: now() }, digests)
+  const { settings } = upload.record
+  const part = makePart(context, { number, size, blob, modified: now() }, digests, settings)
   const sent = expected.checksum?.algorithm
   await publishPart(store, call, upload, part, sent)
   const algorithm = sent ?? declared
   const echoed = algorithm && { algorithm, value: part.checksums[algorithm]! }
-  return { status: 200, headers: { etag: quote(part.etag), ...checksumHeaders(echoed) } }
+  return { status: 200, headers: { etag: quote(part.etag), ...checksumHeaders(echoed), ...toldOf(settings) } }
 }
 
 function makePart(
   context: Context,
   part: Omit<PartRecord, 'etag' | 'checksums'>,
   digests: ReadonlyMap<DigestName, Buffer>,
+  settings: Settings | undefined,
 ): PartRecord {
   const checksums = [...digests]
     .filter(([name]) => name !== 'MD5')
     .map(([name, digest]) => [name, digest.toString('base64')])
-  return { ...part, etag: etagFor(context, digests.get('MD5')!), checksums: Object.fromEntries(checksums) }
+  return { ...part, etag: etagFor(context, digests.get('MD5')!, settings), checksums: Object.fromEntries(checksums) }
 }
 
 /** The part takes its place unless the upload ended meanwhile. Of two with one number, the last to get here stays. */
@@ -133,19 +141,23 @@ export async function uploadPartCopy(context: Context, call: Call): Promise<Answ
   const number = parsePartNumber(query.get('partNumber'))
   const from = parseCopySource(headers.get('x-amz-copy-source')!)
   const source = findObject(store, from.bucket, from.key)
+  checkKey(upload.record.settings, headers)
+  checkKey(source.settings, headers, 'x-amz-copy-source-')
+  checkTier(source.settings)
   checkRead(headers, source, 'x-amz-copy-source-')
   const span = parseCopyRange(headers.get('x-amz-copy-source-range'), source.size)
   if (span.end - span.start > MAX_PUT)
     throw new S3Error('InvalidRequest', 'The specified copy source is larger than the maximum allowable size.')
   const algorithm = upload.record.checksum?.algorithm
   const { blob, size, digests } = await copyBytes(store, source, span, ['MD5', algorithm])
-  const made = makePart(context, { number, size, blob, modified: now() }, digests)
+  const { settings } = upload.record
+  const made = makePart(context, { number, size, blob, modified: now() }, digests, settings)
   const isSame = algorithm !== undefined && source.checksum?.algorithm === algorithm
   const isMistaken = isSame && context.quirks.objectChecksums === 'whole'
   const part = isMistaken ? { ...made, checksums: { [algorithm!]: source.checksum!.value } } : made
   await publishPart(store, call, upload, part)
   const checksum = algorithm && { algorithm, type: 'COMPOSITE' as const, value: part.checksums[algorithm]! }
-  return xmlAnswer('CopyPartResult', copyResult(part, checksum))
+  return xmlAnswer('CopyPartResult', copyResult(part, checksum), toldOf(settings))
 }
 
 export async function completeMultipartUpload(context: Context, call: Call): Promise<Answer> {
@@ -160,18 +172,22 @@ export async function completeMultipartUpload(context: Context, call: Call): Pro
     key,
     async () => (quirks.completesOnce ? undefined : replay(store, call, parts)) ?? complete(context, call, parts),
   )
-  return xmlAnswer('CompleteMultipartUploadResult', [
-    element('Location', `http://${call.headers.get('host')}/${bucket}/${encodeURIComponent(key)}`),
-    element('Bucket', bucket),
-    element('Key', key),
-    element('ETag', quote(record.etag)),
-    ...(record.checksum === undefined
-      ? []
-      : [
-          element(`Checksum${record.checksum.algorithm}`, record.checksum.value),
-          element('ChecksumType', record.checksum.type),
-        ]),
-  ])
+  return xmlAnswer(
+    'CompleteMultipartUploadResult',
+    [
+      element('Location', `http://${call.headers.get('host')}/${bucket}/${encodeURIComponent(key)}`),
+      element('Bucket', bucket),
+      element('Key', key),
+      element('ETag', quote(record.etag)),
+      ...(record.checksum === undefined
+        ? []
+        : [
+            element(`Checksum${record.checksum.algorithm}`, record.checksum.value),
+            element('ChecksumType', record.checksum.type),
+          ]),
+    ],
+    toldOf(record.settings),
+  )
 }
 
 /** S3 answers a Complete that is sent again as it did the first time, whatever conditions it carries, while it can tell. */
@@ -202,7 +218,9 @@ async function complete(
   const isFull = upload.record.checksum?.type === 'FULL_OBJECT'
   const isBare = listed.some(({ checksums }) => Object.keys(checksums).length === 0)
   if (quirks.objectChecksums === 'sent' && isFull && isBare) throw new S3Error('InvalidPart')
-  const { headers: stored, metadata, tags, id } = upload.record
+  const { headers: stored, metadata, tags, settings, id } = upload.record
+  // As the parts have checksums, S3 must be able to read them.
+  if (upload.record.checksum !== undefined) checkKey(settings, headers)
   const checksum = objectChecksum(upload.record.checksum, parts, headers)
   checkWrite(headers, store.bucket(bucket).objects.get(key))
   const record: ObjectRecord = {
@@ -210,6 +228,7 @@ async function complete(
     headers: stored,
     metadata,
     tags,
+    settings,
     size: parts.reduce((sum, { size }) => sum + size, 0),
     etag: etagOf(parts),
     modified: now(),

@@ -21,6 +21,7 @@ import { type DigestName, Digests, type Headers, parseAlgorithm } from './digest
 import { S3Error } from './errors.js'
 import type { ObjectRecord } from './records.js'
 import { parseCopySource } from './route.js'
+import { checkKey, checkTier, toldOf } from './settings.js'
 import type { Store } from './store.js'
 import { element, type Xml } from './xml.js'
 
@@ -47,10 +48,11 @@ export async function putObject(context: Context, call: Call): Promise<Answer> {
   checkWrite(headers, store.bucket(bucket).objects.get(key))
   const { blob, size, digests, expected } = await receive(store.blobs, call, ['MD5'])
   const checksum = digestRecord(digests, expected.checksum?.algorithm)
-  const etag = etagFor(context, digests.get('MD5')!)
+  const etag = etagFor(context, digests.get('MD5')!, description.settings)
   const record = { ...description, key, size, etag, modified: now(), segments: [{ blob, size }], ...checksum }
   await publishObject(store, call, record)
-  return { status: 200, headers: { etag: quote(etag), ...checksumHeaders(record.checksum) } }
+  const told = toldOf(description.settings)
+  return { status: 200, headers: { etag: quote(etag), ...checksumHeaders(record.checksum), ...told } }
 }
 
 function digestRecord(
@@ -75,7 +77,9 @@ async function publishObject(store: Store, { bucket, key, headers }: Call, recor
 }
 
 export async function getObject({ store }: Context, { bucket, key, headers, query }: Call): Promise<Answer> {
-  const answer = describe(findObject(store, bucket, key), headers, query)
+  const found = findObject(store, bucket, key)
+  checkTier(found.settings)
+  const answer = describe(found, headers, query)
   if (answer.status === 304) return { status: 304, headers: answer.headers }
   return { ...answer, content: store.blobs.read(answer.record.segments, answer.span.start, answer.span.end) }
 }
@@ -86,6 +90,7 @@ export async function headObject({ store }: Context, { bucket, key, headers, que
 }
 
 function describe(record: ObjectRecord, headers: Headers, query: ReadonlyMap<string, string>) {
+  checkKey(record.settings, headers)
   const validators = { etag: quote(record.etag), 'last-modified': httpTime(record.modified) }
   const whole = { start: 0, end: record.size }
   if (checkRead(headers, record)) return { status: 304, headers: validators, record, span: whole }
@@ -96,6 +101,7 @@ function describe(record: ObjectRecord, headers: Headers, query: ReadonlyMap<str
   const answered: Record<string, string | number | undefined> = {
     ...record.headers,
     ...metadataHeaders(record),
+    ...toldOf(record.settings, true),
     ...overrides(query),
     ...validators,
     'accept-ranges': 'bytes',
@@ -136,6 +142,8 @@ export async function copyObject(context: Context, call: Call): Promise<Answer> 
   const { bucket, key, headers } = call
   const from = parseCopySource(headers.get('x-amz-copy-source')!)
   const source = findObject(store, from.bucket, from.key)
+  checkKey(source.settings, headers, 'x-amz-copy-source-')
+  checkTier(source.settings)
   checkRead(headers, source, 'x-amz-copy-source-')
   checkWrite(headers, store.bucket(bucket).objects.get(key))
   if (source.size > MAX_PUT)
@@ -149,10 +157,12 @@ export async function copyObject(context: Context, call: Call): Promise<Answer> 
   }
   const given = parseDescription(headers)
   const tags = directive(headers, 'x-amz-tagging-directive') ? given.tags : source.tags
-  const description = { ...(replaces ? given : { headers: source.headers, metadata: source.metadata }), tags }
+  // How it is kept is never the source's.
+  const { settings } = given
+  const description = { ...(replaces ? given : { headers: source.headers, metadata: source.metadata, settings }), tags }
   const algorithm = parseAlgorithm(headers.get('x-amz-checksum-algorithm')) ?? source.checksum?.algorithm
   const { blob, size, digests } = await copyBytes(store, source, { start: 0, end: source.size }, ['MD5', algorithm])
-  const etag = etagFor(context, digests.get('MD5')!)
+  const etag = etagFor(context, digests.get('MD5')!, settings)
   const record = {
     ...description,
     key,
@@ -163,7 +173,7 @@ export async function copyObject(context: Context, call: Call): Promise<Answer> 
     ...digestRecord(digests, algorithm),
   }
   await publishObject(store, call, record)
-  return xmlAnswer('CopyObjectResult', copyResult(record, record.checksum))
+  return xmlAnswer('CopyObjectResult', copyResult(record, record.checksum), toldOf(settings))
 }
 
 /** COPY, which is the default, or REPLACE. */

@@ -2,6 +2,7 @@
  * The function behind each operation.
  * @module
  */
+import * as acl from './acl.js'
 import * as buckets from './buckets.js'
 import type { Operation } from './call.js'
 import * as deletion from './deletion.js'
@@ -31,6 +32,7 @@ export const HANDLERS: Record<OperationName, Operation> = {
   HeadObject: objects.headObject,
   DeleteObject: deletion.deleteObject,
   DeleteObjects: deletion.deleteObjects,
+  GetObjectAcl: acl.getObjectAcl,
   GetObjectTagging: tagging.getObjectTagging,
   PutObjectTagging: tagging.putObjectTagging,
   DeleteObjectTagging: tagging.deleteObjectTagging,

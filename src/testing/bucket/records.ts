@@ -8,6 +8,7 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Segment } from './blobs.js'
 import type { ChecksumAlgorithm, ChecksumType } from './digests.js'
+import type { Settings } from './settings.js'
 
 /** What a client said about an object besides its bytes. */
 export interface Description {
@@ -16,6 +17,8 @@ export interface Description {
   /** Names without x-amz-meta-. */
   readonly metadata: Record<string, string>
   readonly tags: Record<string, string>
+  /** How it is kept; absent in records of before there was this. */
+  readonly settings?: Settings | undefined
 }
 
 export interface ObjectRecord extends Description {

@@ -20,6 +20,7 @@ const ROWS = [
   ['PUT', 'bucket', [], 'CreateBucket'],
   ['DELETE', 'bucket', [], 'DeleteBucket'],
   ['GET', 'object', ['uploadId'], 'ListParts'],
+  ['GET', 'object', ['acl'], 'GetObjectAcl'],
   ['GET', 'object', ['tagging'], 'GetObjectTagging'],
   ['PUT', 'object', ['tagging'], 'PutObjectTagging'],
   ['DELETE', 'object', ['tagging'], 'DeleteObjectTagging'],
@@ -82,7 +83,9 @@ export function parseRoute(method: string, target: Target, headers: ReadonlyMap<
   const { bucket, key } = locate(target.path, headers.get('host') ?? '')
   const query = new Map(target.query)
   const scope = key !== '' ? 'object' : bucket !== '' ? 'bucket' : 'service'
+  const isAcl = method === 'GET' && scope === 'object'
   for (const name of query.keys()) {
+    if (name === 'acl' && isAcl) continue
     if (ABSENT.has(name)) throw new S3Error('NotImplemented', `This server does not have the sub-resource ${name}.`)
   }
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw new S3Error('KeyTooLongError')

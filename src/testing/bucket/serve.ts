@@ -125,6 +125,9 @@ async function strike(exchange: Exchange, fault: Fault): Promise<Answer | 'cut' 
   return fault.action === 'reset-before' || fault.action === 'hang' ? 'cut' : undefined
 }
 
+/** The account to which all buckets belong. */
+const OWNER = '123456789012'
+
 interface Head {
   readonly target: Target
   readonly headers: ReadonlyMap<string, string>
@@ -138,6 +141,8 @@ async function operate(
 ): Promise<Answer> {
   const signed = verifySignature({ method: exchange.request.method!, ...target, headers }, account, context.now())
   const effective = signed.presigned ? withQueryHeaders(target, headers) : headers
+  const owner = effective.get('x-amz-expected-bucket-owner')
+  if (owner !== undefined && owner !== OWNER) throw new S3Error('AccessDenied')
   const body = openBody(effective, signed, () => readBytes(exchange))
   return quirked(route.operation, HANDLERS[route.operation])(context, { ...route, headers: effective, body })
 }

@@ -11,6 +11,7 @@ import { INTEGRITY_ROWS } from './integrity-rows.js'
 import { LIST_ROWS } from './list-rows.js'
 import { COMPLETE_ROWS, PART_ROWS } from './multipart-rows.js'
 import { OBJECT_ROWS } from './object-rows.js'
+import { SETTING_ROWS } from './setting-rows.js'
 
 export type { ProbeTarget } from './context.js'
 
@@ -49,6 +50,7 @@ export interface ProbeOptions {
 
 export const BEHAVIOURS: readonly Behaviour[] = [
   ...OBJECT_ROWS,
+  ...SETTING_ROWS,
   ...CONDITION_ROWS,
   ...LIST_ROWS,
   ...PART_ROWS,
