@@ -14,7 +14,7 @@ import { serverSpan } from './http/server-span.js'
 import { dressed } from './protocol/answer.js'
 import type { Codec, RenderContext } from './protocol/codec.js'
 import { reprDigestFields } from './protocol/digests.js'
-import { planDownload } from './protocol/download.js'
+import { planDownload, redirectTo } from './protocol/download.js'
 import type { RequestHead, ResponseHead } from './protocol/message.js'
 import { codecFor, type SelectOptions } from './protocol/select.js'
 import { effectiveMethod } from './protocol/tus1/parse.js'
@@ -107,6 +107,12 @@ export interface ServerOptions {
   relativeLocation?: boolean | undefined
   /** Refuses GET of finished uploads. Default: false. */
   disableDownload?: boolean | undefined
+  /**
+   * Answers GET of a finished upload with a redirect (307) to a URL of the store, by which anybody can read the content until it
+   * runs out, so that no byte of it goes through this server (docs/objects.md). Where the store has none, the content is
+   * sent. `expiresIn`: milliseconds, 1 second to 7 days; default 5 minutes. Default: false.
+   */
+  downloadRedirect?: boolean | { expiresIn?: number | undefined } | undefined
   /** Refuses DELETE, and does not advertise it. Default: false. */
   disableTermination?: boolean | undefined
   /** Refuses DELETE of uploads that are complete, with 403. Default: false. */
@@ -352,6 +358,15 @@ interface Parts {
   tokens: Tokens | undefined
 }
 
+/** @returns milliseconds; undefined for no redirects @throws UploadError ERR_INVALID_OPTIONS */
+function redirectTime({ downloadRedirect = false }: ServerOptions): number | undefined {
+  if (downloadRedirect === false) return undefined
+  const { expiresIn = 300_000 } = downloadRedirect === true ? {} : downloadRedirect
+  if (expiresIn >= 1_000 && expiresIn <= 7 * 24 * HOUR) return expiresIn
+  const message = `downloadRedirect: expiresIn must be from 1,000 to ${7 * 24 * HOUR} milliseconds, not ${expiresIn}.`
+  throw new UploadError('ERR_INVALID_OPTIONS', { message })
+}
+
 /** One request, and what it is called in logs and traces. */
 interface Served {
   readonly request: HookRequest
@@ -389,6 +404,7 @@ class Server {
   readonly #maxMetadataSize: number
   readonly #protocols: SelectOptions
   readonly #interim: (head: RequestHead) => boolean
+  readonly #redirectsFor: number | undefined
 
   constructor(options: ServerOptions, stores: Stores, { maxSize, counters, observer, tokens }: Parts) {
     this.#stores = stores
@@ -414,6 +430,7 @@ class Server {
     this.#maxMetadataSize = options.maxMetadataSize ?? 8 * 1024
     const { rufh = true } = options
     this.#protocols = { rufh: rufh !== false, unversioned: typeof rufh === 'object' && rufh.unversioned === true }
+    this.#redirectsFor = redirectTime(options)
     this.#interim = mayInform(options.interimResponses ?? 'auto')
   }
 
@@ -533,6 +550,11 @@ class Server {
       described: { ...codec.renderBeside?.(info, context), ...reprDigestFields(info, context.wantReprDigest) },
     })
     if (!plan.sendsContent) return { head: plan.head }
+    if (this.#redirectsFor !== undefined && outcome.presign) {
+      const { 'Content-Type': contentType = '', 'Content-Disposition': contentDisposition = '' } = plan.head.fields
+      const url = await outcome.presign({ expiresIn: this.#redirectsFor, contentType, contentDisposition })
+      return { head: redirectTo(url) }
+    }
     return { head: plan.head, content: await outcome.read(plan.range) }
   }
 

@@ -43,6 +43,7 @@ export type {
   ListedUpload,
   Measure,
   OpenOptions,
+  PresignOptions,
   Store,
   StoreRemedy,
   TerminateOptions,

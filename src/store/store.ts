@@ -116,6 +116,11 @@ export interface UploadHandle {
    * @throws UploadError ERR_INCOMPLETE_UPLOAD · ERR_STORE_CORRUPT if the object is not the one that was completed
    */
   read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
+  /**
+   * A URL by which anybody may read the content of a complete upload, for a time. Absent where the backend has none.
+   * @throws UploadError as for `read`
+   */
+  presign?(options: PresignOptions): Promise<string>
   /** Ends the upload, finished or not, and removes all that was stored of it. Idempotent. */
   terminate?(options?: TerminateOptions): Promise<void>
   /**
@@ -156,6 +161,14 @@ export interface UploadHandle {
    * @throws UploadError ERR_CONFLICT if another process changed it meanwhile · ERR_UPLOAD_LOCKED · ERR_STORE_UNAVAILABLE
    */
   mend?(remedy: StoreRemedy, measured?: Measure): Promise<boolean>
+}
+
+export interface PresignOptions {
+  /** Milliseconds for which it is good; at most 7 days. It ends earlier if the credentials do. */
+  expiresIn: number
+  /** Content-Type and Content-Disposition of the answer. Default: what is stored with the object. */
+  contentType?: string
+  contentDisposition?: string
 }
 
 export interface TerminateOptions {

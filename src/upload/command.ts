@@ -4,7 +4,7 @@
  * @module
  */
 import type { Answer, Concat, Digests, Metadata, UploadInfo } from '../store/info.js'
-import type { Body, ByteRange, Completion } from '../store/store.js'
+import type { Body, ByteRange, Completion, PresignOptions } from '../store/store.js'
 import type { HookRequest } from './hooks.js'
 
 /** What a digest of a request's body can be made by. */
@@ -109,4 +109,10 @@ export type Outcome =
   | { kind: 'appended'; info: UploadInfo }
   | { kind: 'offset'; info: UploadInfo }
   | { kind: 'cancelled' }
-  | { kind: 'content'; info: UploadInfo; read: (range?: ByteRange) => Promise<AsyncIterable<Uint8Array>> }
+  | {
+      kind: 'content'
+      info: UploadInfo
+      read: (range?: ByteRange) => Promise<AsyncIterable<Uint8Array>>
+      /** Present where the store can give the content by a URL of its own. */
+      presign?: (options: PresignOptions) => Promise<string>
+    }

@@ -5,7 +5,7 @@
 import { type FailureCode, UploadError } from '../errors.js'
 import type { UploadInfo } from '../store/info.js'
 import type { Exported } from '../store/inspect.js'
-import type { ByteRange, UploadHandle } from '../store/store.js'
+import type { ByteRange, PresignOptions, UploadHandle } from '../store/store.js'
 import { Gate } from './access.js'
 import { Appends } from './appends.js'
 import { checked } from './checked.js'
@@ -234,7 +234,9 @@ export class Uploads {
     if (isToBeJoined) mustBeAlive(await this.#shop.completions.inTime(id), this.#options.now())
     const handle = isToBeJoined ? await this.#options.store.open(id) : asked
     if (handle.info.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    return { kind: 'content', info: handle.info, read: (range) => this.#content(handle, range) }
+    const { info } = handle
+    const presign = handle.presign && ((options: PresignOptions) => handle.presign!(options))
+    return { kind: 'content', info, read: (range) => this.#content(handle, range), ...(presign ? { presign } : {}) }
   }
 
   async #content(handle: UploadHandle, range: ByteRange | undefined): Promise<AsyncIterable<Uint8Array>> {
