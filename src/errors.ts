@@ -24,6 +24,8 @@ export const FAILURES = {
   ],
   ERR_METADATA_TOO_LARGE: [431, 'Upload-Metadata is larger than this server takes; send less of it.'],
   ERR_INVALID_ID: [404, 'There is no upload with this ID.'],
+  ERR_INVALID_KEY: [400, 'The store cannot keep an object under the name that this upload would get.'],
+  ERR_OBJECT_EXISTS: [409, 'There is an object of this name already, and it is not replaced.'],
   ERR_INVALID_REQUEST: [400, 'The request is malformed.'],
   ERR_UPLOAD_NOT_FOUND: [404, 'There is no upload with this ID; create a new one.'],
   ERR_UPLOAD_GONE: [410, 'This upload has ended and cannot be resumed; create a new one.'],

@@ -7,6 +7,7 @@
 import { asStoreFailure, means } from './call/faults.js'
 import type { S3Context } from './context.js'
 import { SLOTS } from './keys.js'
+import { removeOwnObject } from './ownership.js'
 import type { S3Upload } from './upload.js'
 
 /**
@@ -35,7 +36,9 @@ export async function deleteSlots(upload: S3Upload): Promise<boolean> {
  * @returns whether nothing is left
  */
 export async function abortStrays(upload: S3Upload, isLast = false): Promise<boolean> {
-  const { length, uploadId } = upload.record
+  const { length, uploadId, key } = upload.record
+  // Those of other uploads may be under a key that was chosen, and nothing tells whose they are.
+  if (key !== undefined) return true
   // Who fits into the smallest part never had a multipart upload.
   const isSmall = uploadId === undefined && length !== undefined && length <= upload.context.limits.minPartSize
   const mayHaveStrays = upload.mayHaveStrays || upload.record.leftovers || (upload.inherited && !isSmall)
@@ -94,10 +97,16 @@ export async function removeLeftovers(upload: S3Upload, { isWriter = false } = {
   const isClean =
     state === 'failed'
       ? await isDone(upload, 'removing the bytes of a failed upload', () => removeBytes(upload))
-      : (await abortStrays(upload, true)) && (await deleteSlots(upload))
+      : (await abortStrays(upload, true)) && (await deleteSlots(upload)) && (await removeMoved(upload))
   if (isClean) {
     await isDone(upload, 'committing that nothing is left', () => upload.commit({ leftovers: undefined }))
   }
+}
+
+/** The object is at its new place, which the record names. */
+async function removeMoved(upload: S3Upload): Promise<boolean> {
+  if (upload.record.moved === undefined) return true
+  return isDone(upload, 'removing an object that was moved', () => removeOwnObject(upload))
 }
 
 /**
@@ -111,8 +120,8 @@ export async function leaveNothingEnded(upload: S3Upload): Promise<void> {
     const state = (await upload.current())?.record.state ?? 'failed'
     if (state === 'open') return
     // No record names a slot once all bytes are committed as parts, or as the object.
-    const objects = state === 'failed' ? [keys.object] : []
-    await context.call('deleteObjects', { keys: [...objects, ...slotsOf(upload).map(keys.slot)] })
+    if (state === 'failed') await removeOwnObject(upload)
+    await context.call('deleteObjects', { keys: slotsOf(upload).map(keys.slot) })
   })
 }
 
@@ -126,7 +135,8 @@ export async function removeBytes(upload: S3Upload): Promise<void> {
     await upload.abortMultipart(record.uploadId)
     if (!(await abortStrays(upload, true))) throw new Error('unfinished multipart uploads are left')
     const finals = record.joined?.kind === 'partial' ? [keys.finals] : []
-    await context.call('deleteObjects', { keys: [keys.object, ...slotsOf(upload).map(keys.slot), ...finals] })
+    await removeOwnObject(upload)
+    await context.call('deleteObjects', { keys: [...slotsOf(upload).map(keys.slot), ...finals] })
   } catch (error) {
     throw asStoreFailure(error)
   }

@@ -7,11 +7,12 @@ import { UploadError } from '../errors.js'
 import { combineCrc32 } from '../store/crc32.js'
 import { noted } from '../store/notes.js'
 import type { FinishOptions } from '../store/store.js'
-import type { ListedPart, NamedPart, Payload, Stored } from './call/call.js'
+import type { ListedPart, NamedPart, Operations, Payload, Stored } from './call/call.js'
 import { asStoreFailure, isServerError, means, S3Fault } from './call/faults.js'
 import { abortStrays, deleteSlots } from './clean-up.js'
 import { headObject, listParts } from './look.js'
 import { ID_MARK, objectHead, TOKEN_MARK } from './object-head.js'
+import { isOwn } from './ownership.js'
 import { chainEtag, newNonce, type UploadRecord } from './record/record.js'
 import type { S3Upload } from './upload.js'
 
@@ -47,7 +48,7 @@ export async function putWhole(
 
 async function putObject(upload: S3Upload, body: Payload, token: string): Promise<string | undefined> {
   const { context, keys, record } = upload
-  const head = objectHead(record.id, record.metadata, token)
+  const head = objectHead(record, token)
   try {
     return (await context.call('putObject', { key: keys.object, body, data: true, ifAbsent: true, ...head })).etag
   } catch (error) {
@@ -61,6 +62,25 @@ async function putObject(upload: S3Upload, body: Payload, token: string): Promis
     throw asStoreFailure(error, record.offset)
   }
 }
+
+const TAKEN = 'There is an object of this name already, and it is not replaced; create another upload.'
+
+/** The upload will never be complete: what is under its key is another's, and stays. */
+async function isTaken(upload: S3Upload): Promise<never> {
+  await upload.fail(TAKEN)
+  throw new UploadError('ERR_OBJECT_EXISTS')
+}
+
+/** Under which condition the completion is asked for. @throws UploadError ERR_OBJECT_EXISTS */
+async function conditionOf(upload: S3Upload): Promise<Condition> {
+  const { context, keys, record } = upload
+  if (context.overwrite) return {}
+  const found = await headObject(context.call, keys.object, record.offset)
+  if (found === undefined) return { ifAbsent: true }
+  return isOwn(record, found) ? { ifMatch: found.etag } : isTaken(upload)
+}
+
+type Condition = Pick<Operations['completeMultipartUpload'][0], 'ifMatch' | 'ifAbsent'>
 
 /** Whether S3 says that it holds other bytes. What cannot be compared contradicts nothing. */
 const isOther = (crc32: number | undefined, told: Stored): boolean =>
@@ -115,14 +135,20 @@ const TOO_SMALL = 'The store takes no parts as small as those of this upload (mi
 const NAMINGS = 3
 
 /** @returns the ETag of the object */
-async function completeMultipart(upload: S3Upload, naming = 1, whole = wholeOf(upload)): Promise<string> {
+async function completeMultipart(
+  upload: S3Upload,
+  naming = 1,
+  whole = wholeOf(upload),
+  given?: Condition,
+): Promise<string> {
   const { context, keys, record } = upload
   const uploadId = record.uploadId!
   const parts = await partsToName(upload)
   // Another node was faster, or an earlier try succeeded unheard.
   if (parts === undefined) return settle(upload, new Error('ListParts: the multipart upload is gone'), true)
+  const condition = given ?? (await conditionOf(upload))
   const completed = await context
-    .call('completeMultipartUpload', { key: keys.object, uploadId, parts, ...(whole ? { whole } : {}) })
+    .call('completeMultipartUpload', { key: keys.object, uploadId, parts, ...(whole ? { whole } : {}), ...condition })
     .catch((error: unknown) => error)
   if (!(completed instanceof Error)) {
     const told = completed as Stored
@@ -130,6 +156,16 @@ async function completeMultipart(upload: S3Upload, naming = 1, whole = wholeOf(u
     // Ceph answers the first Complete with an empty ETag.
     if (told.etag.replaceAll('"', '') !== '') return told.etag
     return settle(upload, new Error('CompleteMultipartUpload: no ETag'), false)
+  }
+  const isConditional = Object.keys(condition).length > 0
+  if (isConditional && means(completed, 'precondition')) {
+    // It may be one's own, completed unheard.
+    const done = await objectOf(upload)
+    if (done !== undefined) return done
+    return naming === NAMINGS ? settle(upload, completed, false) : completeMultipart(upload, naming + 1, whole)
+  }
+  if (isConditional && completed instanceof S3Fault && completed.status === 501) {
+    return completeMultipart(upload, naming, whole, {})
   }
   if (means(completed, 'contradiction')) return upload.contradicts(String(completed))
   if (means(completed, 'invalid-part')) {

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Call } from './call/call.js'
+import type { DirectPlane } from './call/direct.js'
 import type { Prefixes } from './keys.js'
 import type { Budget } from './parts/budget.js'
 import type { PartLimits } from './parts/plan.js'
@@ -17,6 +18,10 @@ export interface S3Context {
   bucket: string
   prefixes: Prefixes
   call: Call
+  /** As of the data plane, if objects can be read by a URL. */
+  presign?: DirectPlane['presign']
+  /** An object that is there is replaced. */
+  overwrite: boolean
   /** What the provider does; complete once the store is ready. */
   provider: Capabilities
   limits: PartLimits

@@ -2,6 +2,7 @@
  * The names of an upload's objects. Pure.
  * @module
  */
+import { Buffer } from 'node:buffer'
 
 /**
  * How many tail slots an upload has: `.part`, `.part1` … `.part127`. So many that chunks of 40 KiB fill the smallest part
@@ -31,11 +32,12 @@ export interface Keys {
   finals: string
 }
 
-export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: string): Keys {
+/** @param key of the object after its prefix, if one was chosen */
+export function keysOf({ objectPrefix, metadataObjectPrefix }: Prefixes, id: string, key = id): Keys {
   return {
     id,
     record: `${metadataObjectPrefix}${id}${RECORD}`,
-    object: `${objectPrefix}${id}`,
+    object: `${objectPrefix}${key}`,
     slot: (index) => `${metadataObjectPrefix}${id}.part${index || ''}`,
     finals: `${metadataObjectPrefix}${id}.finals`,
   }
@@ -63,6 +65,19 @@ export function isUsableId(id: string, { objectPrefix, metadataObjectPrefix }: P
   if (id.split('/').some((segment) => segment === '.' || segment === '..')) return false
   if (/\.(info|part\d{0,3}|finals)$/.test(id)) return false
   return Math.max(objectPrefix.length, metadataObjectPrefix.length) + id.length <= MAX_KEY_BYTES
+}
+
+/**
+ * Whether an object may have this key, after its prefix: any text that S3, XML and a URL's path can carry, in segments as IDs
+ * have them, but not a name that a record or a slot could have.
+ */
+export function isUsableKey(key: string, { objectPrefix, metadataObjectPrefix }: Prefixes): boolean {
+  // Controls, what XML cannot carry, and half surrogate pairs.
+  if (/[\p{Cc}\p{Cs}\ufffe\uffff]/u.test(key) || key.trim() !== key) return false
+  if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) return false
+  const whole = objectPrefix + key
+  if (whole.startsWith(metadataObjectPrefix) && /\.(info|part\d{0,3}|finals)$/.test(key)) return false
+  return Buffer.byteLength(whole) <= 1024
 }
 
 /**

@@ -64,7 +64,9 @@ async function read(context: S3Context, name: string): Promise<UploadInfo | unde
   const record = found?.record
   if (record === undefined || !objectIdsOf(record.id, context.prefixes).includes(name)) return undefined
   // Deployments may share the prefix of their records, and not that of their objects.
+  const here = { bucket: context.bucket, key: keysOf(context.prefixes, name, record.key).object }
+  const { bucket, key } = record.moved ?? here
   const { Storage } = JSON.parse(found!.text) as { Storage?: Record<string, string> }
-  if (Storage?.Key !== keys.object) return undefined
-  return infoOf(record, { Type: 's3store', Bucket: context.bucket, Key: keys.object }, found?.modified)
+  if (Storage?.Key !== key) return undefined
+  return infoOf(record, { Type: 's3store', Bucket: bucket, Key: key }, found?.modified)
 }

@@ -55,7 +55,7 @@ export class Multipart {
     const { record, context, keys } = this.#upload
     if (record.uploadId !== undefined) return record.uploadId
     const token = newNonce()
-    const head = objectHead(record.id, record.metadata, token)
+    const head = objectHead(record, token)
     const { uploadId, fullObject, expiresAt, mayHaveTwin } = await context
       .call('createMultipartUpload', { key: keys.object, ...head, fullObject: true })
       .catch((error) => {

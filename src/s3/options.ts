@@ -4,10 +4,13 @@
  * @module
  */
 import { UploadError } from '../errors.js'
+import type { Metadata, NewUpload, ObjectOptions } from '../store/info.js'
 import type { StoreObserver } from '../store/observer.js'
 import type { Tracer } from '../store/tracer.js'
+import { type ConstantOptions, constantsOf, type Encryption } from './call/constants.js'
 import type { Service } from './call/sdk.js'
 import type { StoreLogger } from './context.js'
+import { checkObject } from './object-options.js'
 import type { Capabilities } from './provider/capabilities.js'
 import { PROVIDERS } from './provider/profiles.js'
 
@@ -28,6 +31,31 @@ export interface S3StoreOptions {
   objectPrefix?: string | undefined
   /** Before the keys of records and tails (`.info`, `.part`…). Default: `objectPrefix`. */
   metadataObjectPrefix?: string | undefined
+  /**
+   * What is stored with the object of each upload, where the upload itself (`onCreate`) says nothing: headers, tags, storage class,
+   * ACL (docs/objects.md). A function is asked once, at the creation. Partial uploads get none of it. Default: the
+   * Content-Type that the client named.
+   */
+  object?: ObjectOptions | ((upload: Readonly<NewUpload>) => ObjectOptions) | undefined
+  /**
+   * Which of the client's metadata becomes metadata of the object: these keys, or what the function makes of it. The record
+   * keeps all. Default: all.
+   */
+  objectMetadata?:
+    | readonly string[]
+    | ((metadata: Metadata, id: string) => Readonly<Record<string, string>>)
+    | undefined
+  /**
+   * Whether an upload whose chosen key is taken replaces what is there when it is complete. Otherwise it fails then, and is
+   * refused at its creation if the object is there already (ERR_OBJECT_EXISTS). Default: true.
+   */
+  overwrite?: boolean | undefined
+  /** Server-side encryption of objects, records and tails. Default: as the bucket is set. */
+  encryption?: Encryption | undefined
+  /** Pays for the requests to a bucket whose owner wants that. Default: false. */
+  requestPayer?: boolean | undefined
+  /** ID of the account that must own the bucket; S3 refuses all requests otherwise. Default: any. */
+  expectedBucketOwner?: string | undefined
   /** Bytes; the largest part that the provider takes. Default: 5 GiB. */
   maxPartSize?: number | undefined
   /** Bytes; the smallest part but the last that the provider takes. Default: 5 MiB. */
@@ -90,6 +118,7 @@ export interface S3StoreOptions {
 
 export const DEFAULTS = {
   objectPrefix: '',
+  overwrite: true,
   maxPartSize: 5 * GiB,
   minPartSize: 5 * MiB,
   preferredPartSize: 8 * MiB,
@@ -146,7 +175,18 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     `maxObjectSize (${all.maxObjectSize}) is more than maxMultipartParts (${all.maxMultipartParts}) parts of ` +
       `maxPartSize (${all.maxPartSize}) can hold.`,
   )
+  must(isKey(all), 'encryption: the key of a customer must have 32 bytes, as a Uint8Array or in Base64.')
+  if (typeof all.object === 'object') checkObject(all.object)
   return all
+}
+
+function isKey(options: ConstantOptions): boolean {
+  try {
+    constantsOf(options)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const COUNTS = [

@@ -5,7 +5,8 @@
  */
 import type { Call, Operations } from './call/call.js'
 import { conditioned } from './call/conditions.js'
-import { directPlane } from './call/direct.js'
+import { constantsOf } from './call/constants.js'
+import { type DirectPlane, directPlane } from './call/direct.js'
 import { guarded } from './call/integrity.js'
 import { limited } from './call/limited.js'
 import { withMissing } from './call/missing.js'
@@ -25,15 +26,18 @@ export interface ServiceCall {
   plain: Call
   /** Where the bytes of uploads wait to be sent. */
   places: Places
+  /** As of the data plane. Absent where there is none, or where objects can be read only by who has the key. */
+  presign?: DirectPlane['presign']
   close(): void
 }
 
 /** @param provider read at each call; may be completed later */
 export function composeCall(options: ResolvedOptions, provider: Capabilities): ServiceCall {
   const { service, bucket, requestTimeout, disableContentHashes, concurrentPartUploads, maxAttempts, logger } = options
-  const control = sdkCall(service, bucket, options)
+  const constants = constantsOf(options)
+  const control = sdkCall(service, bucket, options, constants)
   const direct = isSdkClient(service)
-    ? directPlane(service, { bucket, idleTimeout: requestTimeout, disableContentHashes })
+    ? directPlane(service, { bucket, idleTimeout: requestTimeout, disableContentHashes, constants })
     : undefined
   const send: Call = (name, input, signal) => {
     if (direct && (name === 'putObject' || name === 'uploadPart')) {
@@ -49,6 +53,7 @@ export function composeCall(options: ResolvedOptions, provider: Capabilities): S
     call: retried(limited(observed(suited, options), places), retry, provider),
     places,
     plain: authorized,
+    ...(direct && !constants.needsKey ? { presign: direct.presign } : {}),
     close: () => direct?.close(),
   }
 }

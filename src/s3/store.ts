@@ -11,22 +11,28 @@ import type { CreateOptions, ListedUpload, OpenOptions, Store } from '../store/s
 import { removeLeftovers } from './clean-up.js'
 import { chooseLayout } from './concat/plan.js'
 import type { S3Context } from './context.js'
+import { type CopiedObject, type CopyTarget, copyTo, moveTo, type Place } from './copy.js'
 import { S3Inspector } from './inspect/inspector.js'
-import { isUsableId, type Keys, keysOf, objectIdsOf, prefixes } from './keys.js'
+import { isUsableId, isUsableKey, type Keys, keysOf, objectIdsOf, prefixes } from './keys.js'
 import { listUploads } from './list.js'
-import { checkMetadata } from './object-head.js'
-import { resolveOptions, type S3StoreOptions } from './options.js'
+import { headObject } from './look.js'
+import { chooseObject, mustHaveTags } from './object-options.js'
+import { type ResolvedOptions, resolveOptions, type S3StoreOptions } from './options.js'
 import { Budget } from './parts/budget.js'
 import { choosePartSize } from './parts/plan.js'
 import { AWS_CAPABILITIES } from './provider/capabilities.js'
 import { learn, learnToRead } from './provider/learn.js'
+import { tryOptions } from './provider/trial.js'
 import { type Committed, readRecord } from './record/commit.js'
 import { newRecord } from './record/record.js'
-import { composeCall } from './service.js'
+import { composeCall, type ServiceCall } from './service.js'
 import { S3Upload } from './upload.js'
 
 /** Uploads that are remembered between requests. Each costs a few KiB, and forgetting one costs a read. */
 const MAX_REMEMBERED = 1_000
+
+/** Tries of a move that others come before. */
+const MOVES = 3
 
 const NEEDS_LOCKER =
   'locker: this bucket has no conditional writes (If-Match, If-None-Match), so two writers of one upload must be kept ' +
@@ -41,6 +47,9 @@ export class S3Store implements Store {
   readonly #learn: () => Promise<void>
   /** Once that succeeded. */
   #learnt: Promise<void> | undefined
+  readonly #options: ResolvedOptions
+  /** For other buckets, to which objects are copied. */
+  readonly #others = new Map<string, ServiceCall>()
   readonly #learnToRead: () => Promise<void>
   #reading: Promise<void> | undefined
   #isExclusive = false
@@ -51,10 +60,11 @@ export class S3Store implements Store {
   constructor(options: S3StoreOptions) {
     const all = resolveOptions(options)
     const provider = { ...AWS_CAPABILITIES }
-    const { call, plain, places, close } = composeCall(all, provider)
+    const { call, plain, places, presign, close } = composeCall(all, provider)
     const { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize } = all
     const budget = new Budget(all.bufferMemory)
     this.#close = close
+    this.#options = all
     this.#stats = () => ({
       memory: { limit: budget.capacity, used: budget.used, waiting: budget.waiting },
       sending: { limit: places.limit, running: places.taken, waiting: places.waiting },
@@ -64,6 +74,8 @@ export class S3Store implements Store {
       bucket: all.bucket,
       prefixes: prefixes(all.objectPrefix, all.metadataObjectPrefix),
       call,
+      ...(presign ? { presign } : {}),
+      overwrite: all.overwrite,
       provider,
       limits: { minPartSize, preferredPartSize, maxPartSize, maxMultipartParts, maxObjectSize },
       budget,
@@ -78,7 +90,11 @@ export class S3Store implements Store {
       now: all.now,
       logger: all.logger,
     }
-    this.#learn = () => learn(this.#context, plain, options)
+    this.#learn = async () => {
+      await learn(this.#context, plain, options)
+      if (typeof all.object === 'object') mustHaveTags(all.object, provider)
+      await tryOptions(call, all, this.#context.prefixes.objectPrefix)
+    }
     this.#learnToRead = () => learnToRead(this.#context, options)
   }
 
@@ -121,13 +137,32 @@ export class S3Store implements Store {
     if (!isUsableId(upload.id, this.#context.prefixes)) throw new UploadError('ERR_INVALID_ID')
     if (upload.length !== undefined) choosePartSize(this.#context.limits, upload.length, undefined)
     if (options.sizes) chooseLayout(this.#context.limits, this.#context.provider, options.sizes)
-    checkMetadata(upload.metadata)
-    const keys = keysOf(this.#context.prefixes, upload.id)
-    const created = new S3Upload(this.#context, keys, newRecord(upload, this.#context.now()))
+    const object = chooseObject(upload, this.#options, this.#context.provider)
+    const key = await this.#keyOf(upload)
+    const keys = keysOf(this.#context.prefixes, upload.id, key)
+    const created = new S3Upload(this.#context, keys, newRecord({ ...upload, key, object }, this.#context.now()))
     created.lease = options.lease
     if (!options.appendFollows) await created.commit({})
     this.#remember(created)
     return created
+  }
+
+  /** @throws UploadError ERR_INVALID_KEY · ERR_OBJECT_EXISTS · ERR_STORE_UNAVAILABLE */
+  async #keyOf({ id, key, concat }: NewUpload): Promise<string | undefined> {
+    const { call, prefixes, overwrite } = this.#context
+    // A partial upload is none that anybody looks for; of several with one key, each would replace the one before.
+    const chosen = key === id || concat?.kind === 'partial' ? undefined : key
+    if (chosen !== undefined && !isUsableKey(chosen, prefixes)) throw new UploadError('ERR_INVALID_KEY')
+    const keys = keysOf(prefixes, id, chosen)
+    const looks = [overwrite ? undefined : headObject(call, keys.object)]
+    // The upload of that ID would take the multipart uploads of its key for its own.
+    const isId = chosen !== undefined && isUsableId(chosen, prefixes)
+    looks.push(isId ? headObject(call, keysOf(prefixes, chosen).record) : undefined)
+    const [object, record] = await Promise.all(looks)
+    if (object !== undefined) throw new UploadError('ERR_OBJECT_EXISTS')
+    if (record !== undefined)
+      throw new UploadError('ERR_INVALID_KEY', { message: 'The key is the ID of another upload.' })
+    return chosen
   }
 
   async open(id: string, options: OpenOptions = {}): Promise<S3Upload> {
@@ -152,7 +187,9 @@ export class S3Store implements Store {
         if (error instanceof UploadError && error.code === 'ERR_UPLOAD_NOT_FOUND') return undefined
         throw error
       })
-      if (committed?.record.id === id) return { keys, committed }
+      if (committed?.record.id === id) {
+        return { keys: keysOf(this.#context.prefixes, objectId, committed.record.key), committed }
+      }
       // The same name with the multipart upload of another ID, or with none, is no upload. All else is a wrong record.
       const isOfTusd = objectId !== id || committed?.record.id.startsWith(`${id}+`)
       if (committed && !isOfTusd) throw new UploadError('ERR_STORE_CORRUPT')
@@ -172,7 +209,45 @@ export class S3Store implements Store {
   async close(): Promise<void> {
     for (const upload of this.#remembered.values()) upload.forgetTail()
     this.#remembered.clear()
+    for (const { close } of this.#others.values()) close()
     this.#close()
+  }
+
+  /**
+   * Copies the object of a complete upload inside S3. Safe to repeat, as after a crash: a copy that is there is found again by its
+   * marks. Size and CRC32 of the copy are compared before it resolves. Another object under that key is replaced.
+   * @throws UploadError ERR_UPLOAD_NOT_FOUND · ERR_INCOMPLETE_UPLOAD · ERR_UPLOAD_GONE · ERR_INVALID_KEY · ERR_INVALID_OPTIONS ·
+   *   ERR_STORE_CORRUPT: the copy, or the object, is not what was uploaded · ERR_STORE_UNAVAILABLE: it can be repeated
+   */
+  async copyObject(id: string, target: CopyTarget): Promise<CopiedObject> {
+    return copyTo(await this.open(id), this.#placeOf(target))
+  }
+
+  /**
+   * Copies it so, commits in the record where it is now, and then removes it from where it was. From then on GET is 410, and
+   * a termination ends the upload and leaves the object. Safe to repeat. To another place than before: ERR_CONFLICT.
+   * @throws UploadError as for copyObject
+   */
+  async moveUpload(id: string, target: CopyTarget): Promise<CopiedObject> {
+    const place = this.#placeOf(target)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await moveTo(await this.open(id), place)
+      } catch (error) {
+        // Somebody else has committed meanwhile, such as that an event was delivered.
+        const isOvertaken = error instanceof UploadError && error.code === 'ERR_CONFLICT' && attempt < MOVES
+        if (!isOvertaken) throw error
+      }
+    }
+  }
+
+  #placeOf(target: CopyTarget): Place {
+    const { bucket, call } = this.#context
+    const { bucket: other = bucket } = target
+    if (other === bucket) return { ...target, bucket, call }
+    const known = this.#others.get(other) ?? composeCall({ ...this.#options, bucket: other }, this.#context.provider)
+    this.#others.set(other, known)
+    return { ...target, bucket: other, call: known.call }
   }
 
   /** Only what may still be written is worth remembering; and of what another server may still write, nothing is. */

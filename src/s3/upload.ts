@@ -13,12 +13,13 @@ import type {
   FailOptions,
   FinishOptions,
   Measure,
+  PresignOptions,
   StoreRemedy,
   TerminateOptions,
   UploadHandle,
 } from '../store/store.js'
 import { append } from './append.js'
-import type { Stored } from './call/call.js'
+import type { Operations, Stored } from './call/call.js'
 import { asStoreFailure, means } from './call/faults.js'
 import { leased } from './call/leased.js'
 import { leaveNothingEnded, removeAll, removeBytes, removeLeftovers } from './clean-up.js'
@@ -28,7 +29,9 @@ import type { Source } from './concat/source.js'
 import { noteWaiting, readWaiting } from './concat/waiting.js'
 import type { S3Context } from './context.js'
 import type { Keys } from './keys.js'
+import { headObject } from './look.js'
 import { mend } from './mend.js'
+import { ID_MARK } from './object-head.js'
 import type { MemoryBytes } from './parts/bytes.js'
 import { type Committed, commitRecord, readRecord } from './record/commit.js'
 import { infoOf, type UploadRecord } from './record/record.js'
@@ -54,6 +57,8 @@ export class S3Upload implements UploadHandle {
   lease: WriteLease | undefined
   /** A commit failed, so what is remembered may be out of date. */
   isStale = false
+  /** Present where the object can be read by a URL. */
+  readonly presign?: (options: PresignOptions) => Promise<string>
 
   constructor(context: S3Context, keys: Keys, record: UploadRecord, committed?: Committed) {
     this.context = { ...context, call: leased(context.call, () => this.lease) }
@@ -62,6 +67,7 @@ export class S3Upload implements UploadHandle {
     this.#draft = record
     this.parts = record.parts === 0 ? [] : undefined
     this.inherited = committed !== undefined
+    if (context.presign) this.presign = (options) => this.#presign(options)
   }
 
   get record(): UploadRecord {
@@ -79,7 +85,8 @@ export class S3Upload implements UploadHandle {
   }
 
   get storage(): Record<string, string> {
-    return { Type: 's3store', Bucket: this.context.bucket, Key: this.keys.object }
+    const { bucket = this.context.bucket, key = this.keys.object } = this.record.moved ?? {}
+    return { Type: 's3store', Bucket: bucket, Key: key }
   }
 
   get info(): UploadInfo {
@@ -187,6 +194,7 @@ export class S3Upload implements UploadHandle {
 
   async concat(sources: readonly UploadInfo[], options: FinishOptions = {}): Promise<void> {
     if (this.record.state === 'failed') throw this.#gone()
+    if (sources.some(({ storage }) => storage.Bucket !== this.context.bucket)) throw new UploadError('ERR_CONFLICT')
     const objects = sources.map(sourceOf)
     await join(this, objects, options)
     // Another process may have ended it meanwhile.
@@ -229,9 +237,31 @@ export class S3Upload implements UploadHandle {
   }
 
   async read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    this.#mustHaveObject()
+    return this.content(this.record.etag!, range)
+  }
+
+  async #presign({ expiresIn, contentType, contentDisposition }: PresignOptions): Promise<string> {
+    // Whoever follows the URL names no ETag.
+    await this.look()
+    return this.context.presign!(this.keys.object, expiresIn, {
+      ...(contentType === undefined ? {} : { 'response-content-type': contentType }),
+      ...(contentDisposition === undefined ? {} : { 'response-content-disposition': contentDisposition }),
+    })
+  }
+
+  /** What S3 tells of the object, if it is the one that was completed. @throws UploadError as for `read` */
+  async look(): Promise<Operations['headObject'][1]> {
+    this.#mustHaveObject()
+    const found = await headObject(this.context.call, this.keys.object)
+    if (found !== undefined && found.etag === this.record.etag) return found
+    throw this.#isAnother(found, new Error('there is another object, or none'))
+  }
+
+  #mustHaveObject(): void {
     if (this.record.state === 'failed') throw this.#gone()
     if (this.record.state !== 'complete') throw new UploadError('ERR_INCOMPLETE_UPLOAD')
-    return this.content(this.record.etag!, range)
+    if (this.record.moved) throw new UploadError('ERR_UPLOAD_GONE', { message: MOVED })
   }
 
   /** The bytes of the object, if it has this ETag. @throws UploadError */
@@ -240,9 +270,18 @@ export class S3Upload implements UploadHandle {
       const header = range && `bytes=${range.first}-${range.last}`
       return (await this.context.call('getObject', { key: this.keys.object, range: header, ifMatch: etag })).body
     } catch (error) {
-      if (means(error, 'missing-object', 'precondition')) throw new UploadError('ERR_STORE_CORRUPT', { cause: error })
-      throw asStoreFailure(error)
+      if (!means(error, 'missing-object', 'precondition')) throw asStoreFailure(error)
+      throw this.#isAnother(await headObject(this.context.call, this.keys.object), error)
     }
+  }
+
+  /** An object under a chosen key is the application's to replace; one that has the upload's mark must be its object. */
+  #isAnother(found: Pick<Operations['headObject'][1], 'metadata'> | undefined, cause: unknown): UploadError {
+    const mark = found?.metadata[ID_MARK]
+    const isReplaced = mark !== undefined && mark !== this.record.id
+    const mayBeReplaced = this.record.key !== undefined && mark !== this.record.id
+    if (isReplaced || mayBeReplaced) return new UploadError('ERR_UPLOAD_GONE', { message: REPLACED, cause })
+    return new UploadError('ERR_STORE_CORRUPT', { cause })
   }
 
   async declareLength(length: number): Promise<void> {
@@ -284,10 +323,7 @@ export class S3Upload implements UploadHandle {
   async multipartIsGone(cause: unknown): Promise<never> {
     const stillCurrent = await this.throwIfCurrent(cause).catch((error: unknown) => error)
     if (stillCurrent !== cause) throw stillCurrent
-    await this.commit({
-      state: 'failed',
-      failure: 'The store dropped the unfinished upload (expired or aborted there); create a new one.',
-    })
+    await this.commit({ state: 'failed', failure: this.record.key === undefined ? DROPPED : DROPPED_OR_REPLACED })
     throw this.#gone(cause)
   }
 
@@ -338,6 +374,12 @@ export class S3Upload implements UploadHandle {
     return new UploadError('ERR_UPLOAD_GONE', { cause, ...(failure ? { message: failure } : {}) })
   }
 }
+
+const DROPPED = 'The store dropped the unfinished upload (expired or aborted there); create a new one.'
+const DROPPED_OR_REPLACED =
+  'The store dropped the unfinished upload (expired or aborted there), or another upload replaced its object; create a new one.'
+const REPLACED = 'The object of this upload was replaced or removed.'
+const MOVED = 'The object of this upload was moved by the application.'
 
 const sourceOf = ({ storage, etag, offset, crc32 }: UploadInfo): Source => ({
   key: storage.Key!,

@@ -27,7 +27,7 @@ test('Content-Type: filetype, then type, then contentType', () => {
 })
 
 test('the object carries its upload and the write that made it', () => {
-  assert.deepEqual(objectHead('id', { a: 'b' }, 'token').metadata, {
+  assert.deepEqual(objectHead({ id: 'id', metadata: { a: 'b' } }, 'token').metadata, {
     a: 'b',
     'holdfast-id': 'id',
     'holdfast-token': 'token',

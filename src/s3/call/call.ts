@@ -5,6 +5,7 @@
  */
 
 import type { WriteLease } from '../../store/locker.js'
+import type { Description } from './description.js'
 
 /** Bytes of known length that can be sent again: kept until S3 confirms them. */
 export interface Payload {
@@ -23,13 +24,11 @@ export interface Payload {
   returned?(): void
 }
 
-export interface PutObject {
+export interface PutObject extends Description {
   key: string
   body: Payload
   /** Bytes of a client, as opposed to a record: counts against the limit of concurrent uploads. */
   data: boolean
-  contentType?: string | undefined
-  metadata?: Record<string, string>
   /** ETag that the object must have, as S3 gave it. */
   ifMatch?: string | undefined
   /** The key must be free. */
@@ -79,22 +78,45 @@ export interface Operations {
   ]
   headObject: [
     { key: string /** Its checksum is to be told, too. */; checksum?: boolean },
-    Stored & {
-      length: number
-      metadata: Record<string, string>
-      /** Milliseconds since the epoch, if S3 says it. */
-      modified?: number | undefined
-      /** All that S3 told, if it was asked for: `CRC64NVME` and the like, as S3 writes them. */
-      checksums?: Record<string, string> | undefined
+    Stored &
+      Description & {
+        length: number
+        metadata: Record<string, string>
+        /** Milliseconds since the epoch, if S3 says it. */
+        modified?: number | undefined
+        /** All that S3 told, if it was asked for: `CRC64NVME` and the like, as S3 writes them. */
+        checksums?: Record<string, string> | undefined
+      },
+  ]
+  /** Under a condition where the provider has one for it; a missing key is no failure. */
+  deleteObject: [
+    { key: string /** ETag that the object must have, as S3 gave it. */; ifMatch?: string | undefined },
+    undefined,
+  ]
+  getObjectTagging: [{ key: string }, { tags: Record<string, string> }]
+  /** At most 5 GiB. */
+  copyObject: [
+    {
+      key: string
+      source: string
+      /** Default: this one. */
+      sourceBucket?: string | undefined
+      /** ETag that the source must have, as S3 gave it. */
+      sourceEtag: string | undefined
+      /** All of it: nothing but tags is taken from the source. */
+      description: Description
+      /** Whether the copy has the tags of the source or of the description; undefined where there are no tags. */
+      tagging: 'COPY' | 'REPLACE' | undefined
+      /** S3 is to compute the CRC32 of the copy. */
+      checksum: boolean
     },
+    Stored,
   ]
   /** At most 1,000 keys; missing ones are no failure. */
   deleteObjects: [{ keys: string[] }, undefined]
   createMultipartUpload: [
-    {
+    Description & {
       key: string
-      contentType: string | undefined
-      metadata: Record<string, string>
       /** Its completion is to verify the CRC32 of the whole, if the provider can do that. */
       fullObject?: boolean
     },
@@ -109,13 +131,14 @@ export interface Operations {
     },
   ]
   uploadPart: [{ key: string; uploadId: string; partNumber: number; body: Payload }, Stored]
-  /** Of an object in the same bucket; the whole of it without a range. */
+  /** Of an object, in the same bucket unless another one is named; the whole of it without a range. */
   uploadPartCopy: [
     {
       key: string
       uploadId: string
       partNumber: number
       source: string
+      sourceBucket?: string | undefined
       range: string | undefined
       /** ETag that the source must have, as S3 gave it. */
       sourceEtag: string | undefined
@@ -129,6 +152,9 @@ export interface Operations {
       parts: NamedPart[]
       /** What the object must have, for a multipart upload that was created so. */
       whole?: { crc32: number /** Bytes. */; size: number } | undefined
+      /** ETag that the object under the key must have, as S3 gave it; or none may be there. */
+      ifMatch?: string | undefined
+      ifAbsent?: boolean
     },
     Stored,
   ]

@@ -3,11 +3,15 @@
  * @module
  */
 import type { Capabilities } from '../provider/capabilities.js'
-import type { Call, Operations } from './call.js'
+import type { Call, OperationName, Operations } from './call.js'
 import { means, S3Fault } from './faults.js'
 import { mustHold } from './leased.js'
 
 type PutObject = Operations['putObject'][0]
+type Other = Pick<PutObject, 'ifMatch' | 'ifAbsent'>
+
+/** Writes that were looked before by whoever asks for them: a condition is worth having there, not needed. */
+const LOOKED_BEFORE: ReadonlySet<OperationName> = new Set(['completeMultipartUpload', 'deleteObject'])
 
 const bare = (etag: string): string => etag.replace(/^W\//, '').replaceAll('"', '')
 
@@ -15,6 +19,7 @@ const bare = (etag: string): string => etag.replace(/^W\//, '').replaceAll('"', 
 export function conditioned(call: Call, provider: Capabilities): Call {
   return async (name, input, signal) => {
     const put = input as PutObject
+    if (LOOKED_BEFORE.has(name)) return call(name, { ...input, ...suited(input as Other, provider) }, signal)
     if (name === 'putObject') mustHold(put.lease)
     if (name !== 'putObject' || !(put.ifMatch || put.ifAbsent) || provider.conditionalWrites === 'quoted') {
       return call(name, input, signal)
@@ -27,6 +32,11 @@ export function conditioned(call: Call, provider: Capabilities): Call {
     mustHold(put.lease)
     return call('putObject', { ...put, ifMatch: undefined, ifAbsent: false }, signal) as never
   }
+}
+
+function suited({ ifMatch, ifAbsent }: Other, { conditionalWrites }: Capabilities): Other {
+  if (conditionalWrites === 'none') return { ifMatch: undefined, ifAbsent: false }
+  return { ifMatch: ifMatch && conditionalWrites === 'unquoted' ? bare(ifMatch) : ifMatch, ifAbsent: ifAbsent ?? false }
 }
 
 /**

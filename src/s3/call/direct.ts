@@ -6,10 +6,12 @@
 import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { base64OfCrc32 } from '../../store/crc32.js'
-import type { Operations, Payload, Stored } from './call.js'
+import type { OperationName, Operations, Payload, Stored } from './call.js'
+import { type Constants, NO_CONSTANTS } from './constants.js'
+import { headersOf } from './description.js'
 import { S3Fault } from './faults.js'
 import { ClockFault, type Origin, originOf, put } from './put.js'
-import { type Credentials, canonicalQuery, encodeKey, sign } from './sign.js'
+import { type Credentials, canonicalQuery, encodeKey, presign, sign } from './sign.js'
 
 type DataOperation = 'putObject' | 'uploadPart'
 
@@ -19,15 +21,23 @@ export interface DirectOptions {
   idleTimeout: number
   /** Sends no checksum along with the bytes. */
   disableContentHashes: boolean
+  /** What goes along with each request. */
+  constants?: Constants
 }
 
 export interface DirectPlane {
   send(name: DataOperation, input: Operations[DataOperation][0], signal?: AbortSignal): Promise<Stored>
+  /**
+   * A URL by which anybody may read the object.
+   * @param expiresIn milliseconds; at most 7 days, and no longer than the credentials live
+   * @param answer fields of the answer, such as `response-content-type`
+   */
+  presign(key: string, expiresIn: number, answer: Record<string, string>): Promise<string>
   close(): void
 }
 
 export function directPlane(client: S3Client, options: DirectOptions): DirectPlane {
-  const { disableContentHashes, idleTimeout } = options
+  const { disableContentHashes, idleTimeout, constants = NO_CONSTANTS } = options
   let origin: Origin | undefined
   const target = once(async () => {
     const { url, region } = await resolveTarget(client, options.bucket)
@@ -42,6 +52,7 @@ export function directPlane(client: S3Client, options: DirectOptions): DirectPla
       const credentials = await credentialsOf(client, name)
       const { body } = input
       const { headers, query } = describe(name, input, host, disableContentHashes)
+      Object.assign(headers, constants.headersOf(name))
       if (body.md5 && !disableContentHashes) headers['content-md5'] = await md5Of(body)
       const path = `${base}/${encodeKey(input.key)}`
       const now = new Date(Date.now() + skew)
@@ -59,11 +70,21 @@ export function directPlane(client: S3Client, options: DirectOptions): DirectPla
         throw error
       }
     },
+    async presign(key, expiresIn, answer) {
+      const { origin, region, host, base } = await target()
+      const credentials = await credentialsOf(client, 'getObject')
+      const path = `${base}/${encodeKey(key)}`
+      const query = presign(path, { ...answer, ...constants.queryOf() }, host, credentials, region, {
+        now: new Date(Date.now() + skew),
+        seconds: Math.max(1, Math.floor(expiresIn / 1_000)),
+      })
+      return `${origin.ready === 'secureConnect' ? 'https' : 'http'}://${host}${path}?${query}`
+    },
     close: () => origin?.agent.destroy(),
   }
 }
 
-function credentialsOf(client: S3Client, name: DataOperation): Promise<Credentials> {
+function credentialsOf(client: S3Client, name: OperationName): Promise<Credentials> {
   return client.config.credentials().catch((cause: unknown) => {
     throw new S3Fault(name, 403, 'CredentialsUnavailable', 'the credentials could not be had', cause)
   })
@@ -102,9 +123,8 @@ function describe(
     const { uploadId, partNumber } = input as Operations['uploadPart'][0]
     return { headers, query: { partNumber: String(partNumber), uploadId } }
   }
-  const { contentType, metadata, ifMatch, ifAbsent } = input as Operations['putObject'][0]
-  if (contentType) headers['content-type'] = contentType
-  for (const [key, value] of Object.entries(metadata ?? {})) headers[`x-amz-meta-${key.toLowerCase()}`] = value
+  const { ifMatch, ifAbsent } = input as Operations['putObject'][0]
+  Object.assign(headers, headersOf(input as Operations['putObject'][0]))
   if (ifMatch) headers['if-match'] = ifMatch
   if (ifAbsent) headers['if-none-match'] = '*'
   return { headers, query: {} }

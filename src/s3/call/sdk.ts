@@ -6,10 +6,12 @@
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -22,6 +24,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { base64OfCrc32, crc32OfBase64 } from '../../store/crc32.js'
 import type { Call, OperationName, Operations, Payload, Stored } from './call.js'
+import { NO_CONSTANTS } from './constants.js'
+import { descriptionOf, inputOf as inputOfDescription } from './description.js'
 import { S3Fault } from './faults.js'
 import { withContentMd5 } from './md5.js'
 import { secondsOf } from './put.js'
@@ -29,6 +33,8 @@ import { encodeKey } from './sign.js'
 
 const COMMANDS = {
   deleteObject: DeleteObjectCommand,
+  copyObject: CopyObjectCommand,
+  getObjectTagging: GetObjectTaggingCommand,
   putObject: PutObjectCommand,
   getObject: GetObjectCommand,
   headObject: HeadObjectCommand,
@@ -44,7 +50,7 @@ const COMMANDS = {
 }
 
 /** The operations of S3 that Holdfast uses, named and typed as the aggregated `S3` client of the AWS SDK v3 has them. */
-export type S3Api = Pick<S3, OperationName | 'deleteObject'>
+export type S3Api = Pick<S3, OperationName>
 
 /** What `service` may be: an `S3Client` (or `S3`), whose credentials the data plane then uses too, or a stand-in. */
 export type Service = S3Client | S3Api
@@ -52,7 +58,7 @@ export type Service = S3Client | S3Api
 export const isSdkClient = (service: Service): service is S3Client => service instanceof S3Client
 
 /** What may take S3 minutes. */
-const TAKES_LONG: ReadonlySet<OperationName> = new Set(['completeMultipartUpload', 'uploadPartCopy'])
+const TAKES_LONG: ReadonlySet<OperationName> = new Set(['completeMultipartUpload', 'uploadPartCopy', 'copyObject'])
 
 type Raw = (
   name: keyof typeof COMMANDS,
@@ -79,8 +85,8 @@ export interface Timeouts {
   completeTimeout: number
 }
 
-/** A Call through the service. */
-export function sdkCall(service: Service, bucket: string, timeouts: Timeouts): Call {
+/** A Call through the service. @param constants what goes along with each request */
+export function sdkCall(service: Service, bucket: string, timeouts: Timeouts, constants = NO_CONSTANTS): Call {
   const raw = rawOf(service)
   return async (name, input, signal) => {
     // Not AbortSignal.timeout(): it would also cut the body of a GetObject that is read for longer.
@@ -92,7 +98,8 @@ export function sdkCall(service: Service, bucket: string, timeouts: Timeouts): C
     try {
       const body = 'body' in input ? await joined(input.body as Payload) : undefined
       const send = name === 'deleteObjects' ? deletingOneByOne(raw) : raw
-      const output = await send(name, { Bucket: bucket, ...inputOf(name, input, bucket), ...body }, abort.signal)
+      const given = { Bucket: bucket, ...inputOf(name, input, bucket), ...constants.inputOf(name), ...body }
+      const output = await send(name, given, abort.signal)
       return outputOf(name, input, output, timeout) as never
     } catch (error) {
       throw asFault(name, error)
@@ -155,6 +162,7 @@ function inputOf(name: OperationName, input: Operations[OperationName][0], bucke
       Operations['getObject'][0] &
       Operations['uploadPart'][0] &
       Operations['uploadPartCopy'][0] &
+      Operations['copyObject'][0] &
       Operations['deleteObjects'][0] &
       Operations['createMultipartUpload'][0] &
       Operations['completeMultipartUpload'][0] &
@@ -167,18 +175,17 @@ function inputOf(name: OperationName, input: Operations[OperationName][0], bucke
   if (name === 'listMultipartUploads') return { Prefix: all.key }
   // Keys of others may have characters that no XML can carry.
   if (name === 'listObjectsV2') return { Prefix: all.prefix, ContinuationToken: all.page, EncodingType: 'url' }
-  const copies = name === 'uploadPartCopy'
+  const copies = name === 'uploadPartCopy' || name === 'copyObject'
   const { whole } = all
   return {
     Key: all.key,
-    CopySource: copies ? `${bucket}/${encodeKey(all.source!)}` : undefined,
+    ...inputOfDescription(all.description ?? all),
+    CopySource: copies ? `${all.sourceBucket ?? bucket}/${encodeKey(all.source!)}` : undefined,
     CopySourceIfMatch: all.sourceEtag,
     CopySourceRange: copies ? all.range : undefined,
     Range: copies ? undefined : all.range,
     IfMatch: all.ifMatch,
     IfNoneMatch: all.ifAbsent ? '*' : undefined,
-    ContentType: all.contentType,
-    Metadata: all.metadata,
     UploadId: all.uploadId,
     PartNumber: all.partNumber,
     PartNumberMarker: all.after ? String(all.after) : undefined,
@@ -194,9 +201,16 @@ function inputOf(name: OperationName, input: Operations[OperationName][0], bucke
     ChecksumType: all.fullObject || whole ? 'FULL_OBJECT' : undefined,
     ChecksumCRC32: whole && base64OfCrc32(whole.crc32),
     MpuObjectSize: whole?.size,
-    ChecksumMode: all.checksum ? 'ENABLED' : undefined,
+    ChecksumMode: all.checksum && !copies ? 'ENABLED' : undefined,
+    ...(name === 'copyObject' ? directives(all as Operations['copyObject'][0]) : {}),
   }
 }
+
+const directives = ({ tagging, checksum }: Operations['copyObject'][0]): Record<string, unknown> => ({
+  MetadataDirective: 'REPLACE',
+  TaggingDirective: tagging,
+  ChecksumAlgorithm: checksum ? 'CRC32' : undefined,
+})
 
 /** The SDK's names to ours. */
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's outputs, read field by field
@@ -254,11 +268,18 @@ function outputOf(name: OperationName, input: object, output: any, timeout: numb
     case 'headObject':
       return {
         ...storedOf(output),
+        ...descriptionOf(output),
         length: output.ContentLength ?? 0,
         metadata: output.Metadata ?? {},
         modified: output.LastModified?.getTime(),
         checksums: checksumsOf(output),
       }
+    case 'getObjectTagging':
+      // biome-ignore lint/suspicious/noExplicitAny: see above
+      return { tags: Object.fromEntries((output.TagSet ?? []).map((tag: any) => [tag.Key, tag.Value])) }
+    case 'copyObject':
+      return storedOf(output.CopyObjectResult ?? {})
+    case 'deleteObject':
     case 'abortMultipartUpload':
       return undefined
     case 'uploadPartCopy':

@@ -92,6 +92,39 @@ export function sign(
   return added
 }
 
+/**
+ * Signs a GET that whoever has the URL may send, with no header of its own but `host`.
+ * Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters".
+ * @param path already encoded, as it will be sent
+ * @param when.seconds for which it is good, from `now` on
+ * @returns the query
+ */
+export function presign(
+  path: string,
+  query: Record<string, string>,
+  host: string,
+  credentials: Credentials,
+  region: string,
+  { now, seconds }: { now: Date; seconds: number },
+): string {
+  const time = timeOf(now)
+  const day = time.slice(0, 8)
+  const scope = `${day}/${region}/s3/aws4_request`
+  const signed = canonicalQuery({
+    ...query,
+    'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+    'X-Amz-Credential': `${credentials.accessKeyId}/${scope}`,
+    'X-Amz-Date': time,
+    'X-Amz-Expires': String(seconds),
+    'X-Amz-SignedHeaders': 'host',
+    ...(credentials.sessionToken ? { 'X-Amz-Security-Token': credentials.sessionToken } : {}),
+  })
+  const canonical = `GET\n${path}\n${signed}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`
+  const toSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`
+  const key = signingKey(credentials.secretAccessKey, day, region)
+  return `${signed}&X-Amz-Signature=${createHmac('sha256', key).update(toSign).digest('hex')}`
+}
+
 const plain = (value: string): string => (SPACE.test(value) ? value.trim().replace(/\s+/g, ' ') : value)
 
 /** The query, sorted by encoded name, as it is both signed and sent. */

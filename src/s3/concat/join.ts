@@ -137,7 +137,7 @@ async function createMultipart(
   verified: boolean,
 ): Promise<Operations['createMultipartUpload'][1]> {
   const { context, keys, record } = upload
-  const head = objectHead(record.id, record.metadata, token)
+  const head = objectHead(record, token)
   // Until it is answered once and clearly, there may be one that nobody knows.
   const before = upload.mayHaveStrays
   upload.mayHaveStrays = true

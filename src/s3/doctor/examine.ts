@@ -6,6 +6,7 @@ import { isHealthy, optionsFor } from './advice.js'
 import { type Contact, connect } from './connection.js'
 import { expiry } from './expiry.js'
 import { multipartRules } from './multipart-rules.js'
+import { objects } from './objects.js'
 import { permissions } from './permissions.js'
 import type { Group, Report } from './report.js'
 import { brief, type ExaminationOptions, Room, refusalOf } from './room.js'
@@ -32,6 +33,7 @@ async function examineAll(room: Room, { profile }: Contact): Promise<void> {
   const canWrite = ['PutObject', 'GetObject'].every((what) => isGood(room, what))
   const canUpload =
     canWrite && ['UploadPart', 'ListParts', 'CompleteMultipartUpload'].every((what) => isGood(room, what))
+  if (canWrite) await guarded(room, 'Permissions', () => objects(room))
   if (canWrite) await guarded(room, 'Writes', () => writes(room, profile))
   if (canUpload) await guarded(room, 'Multipart uploads', () => multipartRules(room))
   await guarded(room, 'Expiry', () => expiry(room, profile))

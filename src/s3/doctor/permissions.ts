@@ -162,7 +162,7 @@ async function lists(room: Room): Promise<void> {
 }
 
 /** Adds the finding of an operation. @returns whether it was done */
-function told(room: Room, what: string, permission: string, asked: Asked<unknown>): boolean {
+export function told(room: Room, what: string, permission: string, asked: Asked<unknown>): boolean {
   const { refusal } = asked
   if (refusal === undefined) {
     room.find('Permissions', what, 'ok', 'yes')

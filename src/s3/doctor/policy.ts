@@ -17,7 +17,7 @@ export interface PolicyTarget {
   region: string | undefined
   objectPrefix: string
   metadataObjectPrefix: string
-  /** Permissions besides those that every server needs, such as those of a key of KMS. */
+  /** Permissions besides those that every server needs, such as those for tags, or of a key of KMS. */
   more?: readonly string[]
 }
 
@@ -37,9 +37,13 @@ export function policyFor({ bucket, region, objectPrefix, metadataObjectPrefix, 
     (prefix, at, all) => !all.some((other, place) => prefix.startsWith(other) && (prefix !== other || place < at)),
   )
   const objects = prefixes.map((prefix) => `${arn}/${prefix}*`)
+  const others = more.filter(
+    (action) => action.startsWith('s3:') && !(NEEDED_ON_OBJECTS as readonly string[]).includes(action),
+  )
+  const actions = [...NEEDED_ON_OBJECTS, ...others]
   const ofKms = more.filter((action) => action.startsWith('kms:'))
   const statements: Statement[] = [
-    { Effect: 'Allow', Action: [...NEEDED_ON_OBJECTS], Resource: objects.length === 1 ? objects[0]! : objects },
+    { Effect: 'Allow', Action: actions, Resource: objects.length === 1 ? objects[0]! : objects },
     // Without a condition on s3:prefix: that would turn the 404 of a missing key into a 403 again.
     { Effect: 'Allow', Action: ['s3:ListBucket', 's3:ListBucketMultipartUploads'], Resource: arn },
   ]

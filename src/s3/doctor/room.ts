@@ -5,7 +5,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { AbortMultipartUploadCommand, DeleteObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import type { ObjectOptions } from '../../store/info.js'
 import type { Call, Operations } from '../call/call.js'
+import type { Encryption } from '../call/constants.js'
 import { S3Fault } from '../call/faults.js'
 import { DEFAULT_RETRY, retried } from '../call/retried.js'
 import { type Prefixes, prefixes } from '../keys.js'
@@ -31,6 +33,12 @@ export interface ExaminationOptions {
   minPartSize?: number | undefined
   /** Milliseconds without progress after which a request is given up. */
   requestTimeout: number
+  /** What is to be stored with every object. */
+  object?: ObjectOptions | undefined
+  /** As of the store; they go along with each request. */
+  encryption?: Encryption | undefined
+  requestPayer?: boolean | undefined
+  expectedBucketOwner?: string | undefined
   /** Fewer and smaller measurements. */
   quick: boolean
   signal?: AbortSignal | undefined
@@ -63,7 +71,10 @@ export class Room {
     const { client, bucket, requestTimeout } = options
     this.options = options
     this.prefixes = prefixes(options.objectPrefix, options.metadataObjectPrefix)
-    const { plain, close } = composeCall(resolveOptions({ bucket, service: client, requestTimeout }), AWS_CAPABILITIES)
+    const { encryption, requestPayer, expectedBucketOwner } = options
+    const constants = { encryption, requestPayer, expectedBucketOwner }
+    const resolved = resolveOptions({ bucket, service: client, requestTimeout, ...constants })
+    const { plain, close } = composeCall(resolved, AWS_CAPABILITIES)
     this.#closePlane = close
     this.raw = this.#tracked(plain)
     this.call = retried(this.raw, DEFAULT_RETRY)

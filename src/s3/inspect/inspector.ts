@@ -123,7 +123,8 @@ export class S3Inspector implements Inspector {
   }
 
   #summaryOf(keys: Keys, { author, upload, modified }: ReadRecord): Summary {
-    const storage = { Type: 's3store', Bucket: this.#context.bucket, Key: keys.object }
+    const { bucket = this.#context.bucket, key = keys.object } = upload?.moved ?? {}
+    const storage = { Type: 's3store', Bucket: bucket, Key: key }
     return { id: upload?.id ?? keys.id, author, info: upload && infoOf(upload, storage, modified) }
   }
 }

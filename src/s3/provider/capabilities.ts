@@ -27,6 +27,8 @@ export interface Capabilities {
   copiesParts: boolean
   /** All parts of a multipart upload but the last must have one size. */
   equalParts: boolean
+  /** Objects can have tags. */
+  tags: boolean
   /** Milliseconds that must lie between two writes of one key; 0 for no such limit. */
   writeInterval: number
 }
@@ -41,5 +43,6 @@ export const AWS_CAPABILITIES: Capabilities = {
   multipartExpiry: undefined,
   copiesParts: true,
   equalParts: false,
+  tags: true,
   writeInterval: 0,
 }

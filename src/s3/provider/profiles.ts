@@ -20,8 +20,6 @@ export interface ProviderFacts extends Capabilities {
   minPartSize: number
   maxPartSize: number
   maxObjectSize: number
-  /** Objects can have tags. */
-  tags: boolean
 }
 
 export interface Profile {

@@ -76,6 +76,8 @@ export interface UploadRecord extends Kept {
   digests?: Digests | undefined
   /** The largest fencing token under which it was committed; undefined if there was no locker. It never decreases. */
   fence?: number | undefined
+  /** Where the application moved the object of a complete upload. */
+  moved?: { bucket: string; key: string } | undefined
   createdAt: number
   /** When the provider drops the multipart upload, if that is known; milliseconds since the epoch. */
   expiresAt: number | undefined

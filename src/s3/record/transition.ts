@@ -74,6 +74,8 @@ export function checkTransition(before: UploadRecord | undefined, after: UploadR
   for (const name of ['owner', 'key', 'object', 'maxSize'] as const) {
     rule(isSame(before[name], after[name]), `what its creation fixed stays (${name})`)
   }
+  rule(after.moved === undefined || after.etag !== undefined, 'only a complete upload is moved')
+  rule(before.moved === undefined || isSame(before.moved, after.moved), 'an upload is moved once')
   const isRelaid = before.uploadId !== undefined && !isSame(layoutOf(before), layoutOf(after))
   rule(!isRelaid || after.uploadId !== before.uploadId, 'the parts of a final upload stay as they were cut')
 }

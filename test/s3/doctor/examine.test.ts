@@ -230,3 +230,37 @@ test('conditions that are not tested at once with the write are found out by a r
   assert.equal(report.options['s3-conditional-writes'], 'none')
   assert.equal(report.healthy, true)
 })
+
+test('tags, ACL and storage class are tried if options ask for them, and only then', async (context) => {
+  const bucket = await open(context)
+  const plain = await examined(context, bucket)
+  assert.equal(plain.row('Tags of an object'), '')
+  const object = { tags: { team: 'a b' }, acl: 'public-read', storageClass: 'STANDARD_IA' }
+  const { report, row } = await examined(context, bucket, { object })
+  for (const what of ['Tags', 'Canned ACL', 'Storage class']) assert.equal(row(`${what} of an object`), 'ok: yes')
+  assert.equal(report.healthy, true)
+  assert.deepEqual(await bucket.keys(), [])
+})
+
+test('what the bucket refuses of it, or takes and forgets, is a failure, with the permission where one is missing', async (context) => {
+  const bucket = await open(context)
+  const wrong = await examined(context, bucket, { object: { storageClass: 'FROZEN', acl: 'everybody' } })
+  assert.equal(wrong.row('Storage class of an object'), 'failure: 400 InvalidStorageClass')
+  assert.equal(wrong.row('Canned ACL of an object'), 'failure: 400 InvalidArgument')
+  bucket.bucket.intercept = ({ operation, key }) =>
+    operation === 'PutObject' && key.endsWith('-object')
+      ? { action: 'status', status: 403, code: 'AccessDenied' }
+      : undefined
+  const denied = await examined(context, bucket, { object: { tags: { a: 'b' } } })
+  assert.equal(denied.row('Tags of an object'), 'failure: 403 AccessDenied')
+  assert.deepEqual(denied.report.missing.needed, ['s3:PutObjectTagging'])
+})
+
+test("all is examined with the encryption that objects will have, a customer's key too", async (context) => {
+  const bucket = await open(context)
+  for (const encryption of [{ type: 'aws:kms' }, { type: 'customer', key: Buffer.alloc(32, 1) }] as const) {
+    const { report, failures } = await examined(context, bucket, { encryption })
+    assert.deepEqual(failures, [], encryption.type)
+    assert.equal(report.healthy, true)
+  }
+})

@@ -37,3 +37,12 @@ test('permissions of a KMS key have a statement of their own', () => {
   const { Statement } = policyFor({ bucket: 'm', region: undefined, objectPrefix: '', metadataObjectPrefix: '', more })
   assert.deepEqual(Statement[2]!.Action, ['kms:Decrypt'])
 })
+
+test('what options need besides is allowed on objects', () => {
+  const more = ['s3:PutObject', 's3:PutObjectTagging']
+  const { Statement } = policyFor({ bucket: 'm', region: undefined, objectPrefix: '', metadataObjectPrefix: '', more })
+  assert.deepEqual(
+    (Statement[0]!.Action as string[]).filter((action) => /Tagging|PutObject$/.test(action)),
+    ['s3:PutObject', 's3:PutObjectTagging'],
+  )
+})
