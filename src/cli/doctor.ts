@@ -8,6 +8,7 @@ import { PlainError, UsageError } from './failure.js'
 import { COMMANDS, type Row, type Rows } from './options.js'
 import { camelCase, type Options } from './read-options.js'
 import { clientOf, styleOf } from './s3.js'
+import { encryptionOf, objectsOf } from './s3-objects.js'
 import { painter, shellWord } from './table.js'
 import { showDuration, showSize } from './values.js'
 
@@ -57,6 +58,10 @@ async function examined(options: DoctorOptions): Promise<Report> {
       metadataObjectPrefix: options.s3MetadataObjectPrefix,
       provider: options.s3Provider,
       minPartSize: options.s3MinPartSize,
+      object: objectsOf(options).object,
+      encryption: encryptionOf(options),
+      requestPayer: options.s3RequestPayer,
+      expectedBucketOwner: options.s3ExpectedBucketOwner,
       requestTimeout: options.s3RequestTimeout,
       quick: options.quick,
       signal: abort.signal,
@@ -74,7 +79,8 @@ async function examined(options: DoctorOptions): Promise<Report> {
 
 /** `holdfast serve` with what was given here and what the examination adds. */
 function commandFor(options: DoctorOptions, report: Report): string {
-  const rows = Object.entries(COMMANDS.doctor.groups.S3 as Rows)
+  const { S3, 'Objects in S3': objects } = COMMANDS.doctor.groups
+  const rows = Object.entries({ ...S3, ...objects } as Rows)
   const given = rows.flatMap(([flag, row]) => {
     const text = textOf(row, (options as Record<string, unknown>)[camelCase(flag)])
     return text === undefined || text === row.default || flag in report.options ? [] : [wordsOf(row, flag, text)]

@@ -5,6 +5,7 @@
  */
 import { DEFAULTS } from '../s3/options.js'
 import { metrics, tracing } from './observe-options.js'
+import { s3Objects } from './s3-object-options.js'
 import { s3 } from './s3-options.js'
 import { importing, inspecting, lifecycleRules, listing, repairing, verifying } from './tool-options.js'
 import { type Bounds, showSize, type ValueType } from './values.js'
@@ -106,6 +107,18 @@ const protocol = {
     help: 'Bytes of Upload-Metadata; more is refused. The whole head is bounded by --max-header-size.',
   },
   'disable-download': { type: 'boolean', default: 'false', help: 'Refuse GET of finished uploads.' },
+  'download-redirect': {
+    type: 'boolean',
+    default: 'false',
+    help: 'Answer GET of finished uploads with a redirect to a URL of S3 that runs out (docs/objects.md).',
+  },
+  'download-redirect-expires': {
+    type: 'duration',
+    default: '5m',
+    min: 1_000,
+    max: 7 * 24 * 3_600_000,
+    help: 'How long such a URL is good.',
+  },
   'disable-termination': { type: 'boolean', default: 'false', help: 'Refuse DELETE, and do not advertise it.' },
   'disable-termination-of-finished': {
     type: 'boolean',
@@ -455,6 +468,7 @@ const LISTED = {
       Expiration: expiration,
       CORS: cors,
       S3: s3,
+      'Objects in S3': s3Objects,
       Memory: memory,
       Disk: disk,
       Locking: locking,
@@ -473,7 +487,7 @@ const LISTED = {
   },
   doctor: {
     summary: 'Try all that the server does to a bucket, and say whether it can serve.',
-    groups: { Configuration: configuration, Examination: examination, S3: s3 },
+    groups: { Configuration: configuration, Examination: examination, S3: s3, 'Objects in S3': s3Objects },
   },
   sweep: {
     summary: 'Remove what has expired, and finish what a crash left unfinished: once, for cron.',

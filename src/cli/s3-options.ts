@@ -4,6 +4,7 @@
  */
 import { DEFAULTS } from '../s3/options.js'
 import type { Rows } from './options.js'
+import { s3Encryption } from './s3-object-options.js'
 import { showDuration, showSize } from './values.js'
 
 export const s3 = {
@@ -111,6 +112,7 @@ export const s3 = {
     sets: 'commitInterval',
     help: 'How often a long request commits what it has stored; a crash costs its client what came since.',
   },
+  ...s3Encryption,
   's3-log-api-calls': {
     type: 'boolean',
     default: 'false',

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js'
 import { UsageError } from './failure.js'
 import type { StoreFlags } from './open.js'
 import type { Options } from './read-options.js'
+import { encryptionOf, objectsOf } from './s3-objects.js'
 
 const CONNECTIONS = { keepAlive: true, maxSockets: 2_000 }
 
@@ -82,6 +83,10 @@ export function openS3(
     completeTimeout: options.s3CompleteTimeout,
     maxAttempts: options.s3MaxAttempts,
     commitInterval: options.s3CommitInterval,
+    encryption: encryptionOf(options),
+    requestPayer: options.s3RequestPayer,
+    expectedBucketOwner: options.s3ExpectedBucketOwner,
+    ...('s3Tags' in options ? objectsOf(options) : {}),
     bufferMemory: options.bufferMemory,
     temporaryDirectory: options.temporaryDirectory,
   })

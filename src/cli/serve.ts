@@ -206,6 +206,7 @@ function createHoldfast(
     trustProxy: options.behindProxy,
     relativeLocation: options.relativeLocation,
     disableDownload: options.disableDownload,
+    downloadRedirect: options.downloadRedirect && { expiresIn: options.downloadRedirectExpires },
     disableTermination: options.disableTermination,
     disableTerminationOfFinished: options.disableTerminationOfFinished,
     signedUrls: options.urlSecret && { secret: options.urlSecret, expiresIn: options.urlExpiresAfter },

@@ -177,6 +177,8 @@ const WITHOUT_FLAG: Readonly<Record<string, string>> = {
   signedUrls: '--url-secret, --url-expires-after',
   limits: '--allowed-types and others',
   rufh: '--disable-rufh, --rufh-unversioned',
+  object: '--s3-cache-control, --s3-tags and others',
+  overwrite: '--s3-disable-overwrite',
   bucket: '--s3-bucket',
   service: '--s3-endpoint and others',
   capabilities: '--s3-conditional-writes, --s3-full-object-checksums',
