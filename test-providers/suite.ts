@@ -12,6 +12,7 @@ import { head, idOf, offsetOf, patch, post, TUS } from '../test/support/stack.js
 import { behaviours } from './behaviours.js'
 import { askServer, type Bench, KiB, MiB, openBench, PART, uploadWithClient } from './bench.js'
 import { doctor } from './doctor.js'
+import { objects } from './objects.js'
 import { rights } from './rights.js'
 import { chosenServers, SERVERS, type Server, type ServerName, startServer } from './servers/index.js'
 
@@ -40,6 +41,7 @@ export async function providerSuite(name: ServerName): Promise<void> {
     })
     uploads(bench)
     whatGoesWrong(bench, SERVERS[name])
+    objects(server, bench)
     behaviours(server)
     doctor(server, bench)
     rights(server)

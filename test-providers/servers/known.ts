@@ -26,6 +26,19 @@ export interface DoctorSays {
   readonly options?: Readonly<Record<string, string>>
 }
 
+/** How objects are kept was not measured yet where the server could not be had. */
+const SETTINGS = [
+  'bucket-owner',
+  'copy-replaces',
+  'multipart-describes',
+  'sse-customer',
+  'sse-customer-parts',
+  'sse-s3',
+  'storage-class',
+  'storage-class-unknown',
+  'tagging-encoded',
+]
+
 /** Conditions are no use, and the probe at start would not find that out. */
 const LOCKED = { 's3-conditional-writes': 'none' }
 
@@ -67,11 +80,12 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'trailer-signed',
       'trailer-unsigned',
     ],
-    wavers: ['list-uploads-pages'],
+    wavers: ['list-uploads-pages', ...SETTINGS],
     doctor: { provider: 'other', warnings: ['CRC32 of the bytes', 'CRC32 of a part'] },
   },
   minio: {
     differs: [
+      'bucket-owner',
       'complete-order',
       'complete-size',
       'delete-if-match',
@@ -85,6 +99,10 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'multipart-full-object-parts',
       'part-list-limit',
       'put-if-none-match-etag',
+      'sse-customer',
+      'sse-customer-parts',
+      'sse-s3',
+      'storage-class',
       'virtual-host',
     ],
     // Who may read an object is told that a key is missing.
@@ -105,6 +123,11 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'multipart-full-object-parts',
       'part-aborted',
       'read-if-modified',
+      'sse-customer',
+      'sse-customer-parts',
+      'sse-s3',
+      'storage-class',
+      'storage-class-unknown',
       'unknown-access-key',
       'virtual-host',
     ],
@@ -113,10 +136,12 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
   },
   garage: {
     differs: [],
+    wavers: SETTINGS,
     doctor: { provider: 'other', warnings: ['Conditional create and replace'] },
   },
   rclone: {
     differs: [
+      'bucket-owner',
       'checksum-wrong',
       'chunks-signed',
       'complete',
@@ -139,6 +164,11 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'part-stream',
       'payload-hash',
       'put-if-none-match-etag',
+      'sse-customer',
+      'sse-customer-parts',
+      'sse-s3',
+      'storage-class',
+      'storage-class-unknown',
       'trailer-signed',
       'trailer-unsigned',
       'virtual-host',
@@ -154,11 +184,13 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
     differs: [
       'abort',
       'anonymous',
+      'bucket-owner',
       'complete-nothing',
       'complete-order',
       'complete-range',
       'complete-size',
       'complete-tagging',
+      'copy-replaces',
       'keys-too-long',
       'length-required',
       'lifecycle',
@@ -169,7 +201,12 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'part-list-pages',
       'put-if-none-match-etag',
       'read-if-modified',
+      'sse-customer',
+      'sse-customer-parts',
+      'sse-s3',
+      'storage-class',
       'tagging',
+      'tagging-encoded',
       'trailer-signed',
       'trailer-unsigned',
       'virtual-host',
@@ -188,6 +225,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
     differs: [
       'abort-object',
       'anonymous',
+      'bucket-owner',
       'checksum-wrong',
       'chunks-signed',
       'clock-skew',
@@ -196,6 +234,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'complete-size',
       'complete-some',
       'copy',
+      'copy-replaces',
       'delete-many-digest',
       'delete-many-limit',
       'expect-continue',
@@ -212,6 +251,9 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'presigned',
       'put-if-none-match-etag',
       'request-id',
+      'sse-customer',
+      'sse-customer-parts',
+      'tagging-encoded',
       'trailer-signed',
       'trailer-unsigned',
       'unknown-access-key',
@@ -231,6 +273,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
     differs: [
       'abort',
       'anonymous',
+      'bucket-owner',
       'checksum-malformed',
       'checksum-stored',
       'checksum-wrong',
@@ -259,6 +302,8 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'presigned',
       'put-if-none-match-etag',
       'request-id',
+      'sse-customer',
+      'sse-customer-parts',
       'trailer-signed',
       'trailer-unsigned',
       'unknown-access-key',
