@@ -191,6 +191,53 @@ test('examples/holdfast.yaml configures the command: uploads go into the bucket'
   }
 })
 
+test('examples/object-keys.ts names objects, leads to S3, and moves what is to be archived', TIMEOUT, async () => {
+  const bucket = await openBucket()
+  const { endpoint, region, credentials } = bucket.bucket
+  const { url, stop } = await start('object-keys.ts', {
+    S3_BUCKET: BUCKET,
+    S3_ENDPOINT: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  })
+  const user = { ...TUS, 'X-User': 'alice' }
+  const named = `filename ${Buffer.from('Übung 1.txt').toString('base64')},secret ${Buffer.from('x').toString('base64')}`
+  const upload = async (bytes: Buffer, metadata: string): Promise<string> => {
+    const headers = { ...user, 'Upload-Length': String(bytes.length), 'Upload-Metadata': metadata }
+    const location = (await fetch(url, { method: 'POST', headers })).headers.get('Location')!
+    const sent = { ...PATCH_TYPE, ...user, 'Upload-Offset': '0' }
+    assert.equal((await fetch(location, { method: 'PATCH', headers: sent, body: bytes })).status, 204)
+    return location
+  }
+  const bytes = someBytes(5_000)
+  const location = await upload(bytes, named)
+  const id = location.slice(location.lastIndexOf('/') + 1)
+  const Key = `files/alice/${id}/Übung 1.txt`
+  const found = await bucket.client.send(new GetObjectCommand({ Bucket: BUCKET, Key }))
+  assert.deepEqual(Buffer.from(await found.Body!.transformToByteArray()), bytes)
+  assert.equal(found.CacheControl, 'private, max-age=3600')
+  assert.match(found.ContentDisposition!, /^attachment; .*%C3%9Cbung%201\.txt/)
+  assert.deepEqual(Object.keys(found.Metadata!).sort(), ['filename', 'holdfast-id', 'holdfast-token'])
+  assert.equal((await fetch(location, { headers: user, redirect: 'manual' })).status, 307)
+  assert.deepEqual(Buffer.from(await (await fetch(location, { headers: user })).arrayBuffer()), bytes)
+  assert.equal((await fetch(location, { redirect: 'manual' })).status, 401)
+  const archived = await upload(bytes, 'archive')
+  const at = `archive/${archived.slice(archived.lastIndexOf('/') + 1)}`
+  for (let tries = 0; !(await bucket.keys()).includes(at); tries++) {
+    assert.ok(tries < 100, 'in time')
+    await sleep(50)
+  }
+  await sleep(200)
+  assert.equal((await fetch(archived, { headers: user, redirect: 'manual' })).status, 410)
+  await stop()
+  assert.deepEqual(
+    (await bucket.keys()).filter((key) => key.startsWith('files/')),
+    [Key],
+  )
+  await bucket.close()
+})
+
 test('examples/sweep.ts ends uploads that expire, and stops on SIGTERM', TIMEOUT, async () => {
   const uploads = join(folder, 'sweep')
   const { url, stop } = await start('sweep.ts', { UPLOADS: uploads, EXPIRES_AFTER: '300', SWEEP_EVERY: '50' })
