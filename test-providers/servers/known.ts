@@ -26,19 +26,6 @@ export interface DoctorSays {
   readonly options?: Readonly<Record<string, string>>
 }
 
-/** How objects are kept was not measured yet where the server could not be had. */
-const SETTINGS = [
-  'bucket-owner',
-  'copy-replaces',
-  'multipart-describes',
-  'sse-customer',
-  'sse-customer-parts',
-  'sse-s3',
-  'storage-class',
-  'storage-class-unknown',
-  'tagging-encoded',
-]
-
 /** Conditions are no use, and the probe at start would not find that out. */
 const LOCKED = { 's3-conditional-writes': 'none' }
 
@@ -46,6 +33,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
   ceph: {
     differs: [
       'abort',
+      'bucket-owner',
       'checksum-malformed',
       'checksum-stored',
       'checksum-wrong',
@@ -60,6 +48,7 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'complete-size',
       'complete-some',
       'complete-tagging',
+      'copy-replaces',
       'copy-source-if-match',
       'delete-if-match',
       'delete-many-digest',
@@ -77,10 +66,14 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
       'put-if-match-race',
       'put-if-none-match-etag',
       'put-stream',
+      'sse-customer',
+      'sse-customer-parts',
+      'sse-s3',
+      'storage-class',
       'trailer-signed',
       'trailer-unsigned',
     ],
-    wavers: ['list-uploads-pages', ...SETTINGS],
+    wavers: ['list-uploads-pages'],
     doctor: { provider: 'other', warnings: ['CRC32 of the bytes', 'CRC32 of a part'] },
   },
   minio: {
@@ -136,7 +129,6 @@ export const KNOWN: Readonly<Record<ServerName, Known>> = {
   },
   garage: {
     differs: [],
-    wavers: SETTINGS,
     doctor: { provider: 'other', warnings: ['Conditional create and replace'] },
   },
   rclone: {

@@ -94,7 +94,8 @@ const PROFILES: readonly Profile[] = [
     id: 'b2',
     title: 'Backblaze B2',
     hosts: /(^|\.)backblazeb2\.com$/,
-    facts: {},
+    sources: ['backblaze.com/docs/cloud-storage-s3-compatible-api'],
+    facts: { tags: false },
     reported: 'answers conditions with 501 (hashicorp/terraform#37143)',
   },
   {
