@@ -188,7 +188,7 @@ const WITHOUT_FLAG: Readonly<Record<string, string>> = {
 }
 
 for (const [path, type] of [
-  ['src/server.ts', 'ServerOptions'],
+  ['src/server/options.ts', 'ServerOptions'],
   ['src/s3/options.ts', 'S3StoreOptions'],
   ['src/disk/store.ts', 'DiskStoreOptions'],
   ['src/lockers/redis.ts', 'RedisLockerOptions'],

@@ -120,7 +120,7 @@ test('docs/migrating-from-tus-node-server.md has each option of @tus/server and 
   )
   for (const name of theirs) assert.ok(named.has(name), `${name} is missing`)
   const ours = new Set([
-    ...membersOf('src/server.ts', /^export interface ServerOptions \{/m),
+    ...membersOf('src/server/options.ts', /^export interface ServerOptions \{/m),
     ...membersOf('src/s3/options.ts', /^export interface S3StoreOptions \{/m),
     ...membersOf('src/http/cors.ts', /^export interface CorsOptions \{/m).map((name) => `cors.${name}`),
     ...['DiskStore', 'RedisLocker'],

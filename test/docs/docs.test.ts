@@ -68,7 +68,7 @@ for (const [subpath, target] of Object.entries(exports)) {
 }
 
 for (const [heading, page, path, type] of [
-  ['option of `createServer`', 'docs/api.md', 'src/server.ts', 'ServerOptions'],
+  ['option of `createServer`', 'docs/api.md', 'src/server/options.ts', 'ServerOptions'],
   ['option of `S3Store`', 'docs/api.md', 'src/s3/options.ts', 'S3StoreOptions'],
   ['option of `DiskStore`', 'docs/api.md', 'src/disk/store.ts', 'DiskStoreOptions'],
   ['option of `ClusterLocker`', 'docs/api.md', 'src/lockers/cluster.ts', 'ClusterLockerOptions'],
