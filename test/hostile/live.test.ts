@@ -13,7 +13,7 @@ import { MINUTES, SEED } from './seed.js'
 import { type Script, type Step, script } from './wire.js'
 
 /** Milliseconds for each store. */
-const DURATION = MINUTES === undefined ? 5_000 : MINUTES * 30_000
+const DURATION = MINUTES === undefined ? 3_000 : MINUTES * 30_000
 /** Uploads to begin with, of every kind. */
 const created = (more: string, body = ''): Step => ({
   send: `POST /files HTTP/1.1\r\nHost: h\r\nTus-Resumable: 1.0.0\r\n${more}\r\n\r\n${body}`,

@@ -12,7 +12,7 @@ import { run } from './run.js'
  */
 const { HOLDFAST_TEST_SEED, HOLDFAST_TEST_PATH, HOLDFAST_TEST_MINUTES } = process.env
 /** Milliseconds of a short run, and shares of a long one; all tests run at the same time. */
-const SHORT = { S3: 16_000, disk: 5_000 }
+const SHORT = { S3: 8_000, disk: 3_000 }
 const SHARE = { S3: 1, disk: 0.3 }
 const SCENARIOS = { 'one upload': scenariosOfOne, concatenation: scenariosOfConcatenation }
 /** Runs that one seed stands for. */
