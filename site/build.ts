@@ -1,0 +1,21 @@
+/**
+ * Builds the site into site/dist/, or with --dev serves it while its pages change. DOCS_BASE is the path below which it
+ * will be, such as /holdfast/.
+ * @module
+ */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, createServer } from 'vitepress'
+import { writeContent } from './content.js'
+import { writeReference } from './reference.js'
+
+writeContent()
+await writeReference()
+if (process.argv.includes('--dev')) {
+  const server = await createServer(import.meta.dirname)
+  await server.listen()
+  server.printUrls()
+} else {
+  rmSync(join(import.meta.dirname, 'dist'), { recursive: true, force: true })
+  await build(import.meta.dirname)
+}
