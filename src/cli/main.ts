@@ -4,7 +4,7 @@
  * 2 for what the user wrote wrong, 1 for what could not be done.
  * @module
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { PlainError, UsageError } from './failure.js'
 import { COMMANDS, type CommandName, type Row, type Rows } from './options.js'
@@ -147,4 +147,31 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+/**
+ * Reads a command line as it would be run, and runs nothing. Help and version count as right.
+ * @param words those after `holdfast`
+ * @throws UsageError that says what is wrong
+ */
+export async function checkCommandLine(
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const root = program()
+  const silent = { writeOut: () => undefined, writeErr: () => undefined }
+  root.configureOutput(silent)
+  for (const command of root.commands) {
+    const name = command.name() as CommandName
+    const check = (): void => void readOptions(name, flagsOf(command.opts(), COMMANDS[name].groups), environment)
+    command.configureOutput(silent).action(check)
+  }
+  try {
+    await root.parseAsync(words, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode !== 0) throw new UsageError(error.message)
+  }
+}
+
+// Nothing is run where this is imported. npm's link to it has another name.
+const started = process.argv[1]
+if (started !== undefined && realpathSync(started) === import.meta.filename) await main()
