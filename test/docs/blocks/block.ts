@@ -60,7 +60,7 @@ function markOf(text: string | undefined, place: string): Mark | undefined {
   if (text === undefined) return undefined
   const [, because] = /^illustration, because (.+)$/.exec(text) ?? []
   if (because !== undefined) return { kind: 'illustration', because }
-  const [, file] = /^run by (\S+)$/.exec(text) ?? []
+  const [, file] = /^run by ([^\s,]+)(?:, .+)?$/.exec(text) ?? []
   if (file !== undefined) return { kind: 'run by', file }
   const [, status] = /^answers (\d{3})$/.exec(text) ?? []
   if (status !== undefined) return { kind: 'answers', status: Number(status) }
