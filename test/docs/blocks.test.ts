@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { blocksOf, pages, placeOf, readPage } from './blocks/block.js'
 import { compile } from './blocks/code.js'
+import { CURL_IS_MISSING, usesCurl } from './blocks/commands.js'
 import { openPlace, type Place } from './blocks/place.js'
 import { check, isCode } from './blocks/rules.js'
 
@@ -19,7 +20,8 @@ describe('each block of code in the documentation', { concurrency: 4 }, () => {
       after(async () => (await opening)?.close())
       for (const block of ofPage) {
         const kind = block.mark ? `${block.language}, ${block.mark.kind}` : block.language || 'plain'
-        test(`${placeOf(block)} (${kind})`, () => check(block, { place, project }))
+        const skip = usesCurl(block) && CURL_IS_MISSING
+        test(`${placeOf(block)} (${kind})`, { skip }, () => check(block, { place, project }))
       }
     })
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkCommandLine } from '../../../src/cli/main.js'
@@ -53,6 +54,11 @@ const WANTS: Readonly<Record<string, string>> = {
   config: 'a file of the reader',
   'tls-client-ca': 'a file of the reader',
 }
+
+/** Tests need nothing but Node.js; with curl on the machine they show more. */
+export const CURL_IS_MISSING = spawnSync('curl', ['--version']).status === 0 ? false : 'curl is not installed here'
+
+export const usesCurl = (block: Block): boolean => /^(\$ )?\s*([\w=$(]*\()?curl /m.test(block.text)
 
 export async function checkShell(block: Block, place: () => Promise<Place>): Promise<void> {
   const commands = commandsOf(block.text)
