@@ -77,6 +77,7 @@ export const FAILURES = {
   ERR_INTERNAL_SERVER_ERROR: [500, 'An unexpected failure; the operator finds the cause in the log.'],
 } as const satisfies Record<string, readonly [status: number, advice: string]>
 
+/** The name of a failure; it stays the same from version to version. */
 export type FailureCode = keyof typeof FAILURES
 
 /** What is added to the answer of a failure. */
@@ -106,10 +107,15 @@ export interface FailureDetails {
 
 /** A failure with a stable code, an HTTP status and a sentence that says what to do. */
 export class UploadError extends Error {
+  /** The row of the table. */
   readonly code: FailureCode
+  /** The HTTP status of the answer. */
   readonly status: number
+  /** The committed offset in bytes, where it is known. */
   readonly offset: number | undefined
+  /** Milliseconds after which it is worth trying again, where that helps. */
   readonly retryAfter: number | undefined
+  /** The methods that the resource takes, for ERR_METHOD_NOT_ALLOWED. */
   readonly allow: readonly string[] | undefined
   readonly answer: Addition | undefined
   readonly isFinal: boolean

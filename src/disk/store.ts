@@ -17,6 +17,7 @@ import { readRecord } from './load.js'
 import type { DiskRecord } from './record.js'
 import { type DiskContext, DiskUpload } from './upload.js'
 
+/** Where a `DiskStore` keeps uploads, and how careful it is. */
 export interface DiskStoreOptions {
   /** Where the files are. Made if it is missing. */
   directory: string
@@ -44,6 +45,7 @@ export interface DiskStoreOptions {
 
 const FSYNC: readonly Fsync[] = ['commit', 'finish', 'never']
 
+/** Uploads as files in a folder, in the layout of tusd's filestore, for the processes of one machine. */
 export class DiskStore implements Store {
   readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly maxObjectSize: number | undefined

@@ -6,6 +6,7 @@
 import { UploadError } from '../errors.js'
 import type { RequestHead } from '../protocol/message.js'
 
+/** What browsers are told of calls from other origins. */
 export interface CorsOptions {
   /**
    * Origins that may call: one exactly (`https://app.example`), a pattern, a list of both, a function, or `'*'` for all.

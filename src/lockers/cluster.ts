@@ -36,12 +36,16 @@ export function settleClaims(cluster: Pick<Cluster, 'on' | 'workers'>): void {
 
 /** What is used of the worker's `process`. */
 export interface Channel {
+  /** Whether the primary can be told something. */
   readonly connected: boolean
+  /** Tells the primary; absent in a process that has none. */
   send?(message: unknown, handle: undefined, options: undefined, callback: (error: Error | null) => void): boolean
+  /** Hears the primary. */
   on(event: 'message', listener: (message: unknown) => void): unknown
   on(event: 'disconnect', listener: () => void): unknown
 }
 
+/** How workers of one machine keep their writers apart. */
 export interface ClusterLockerOptions {
   /**
    * Where the bucket has no conditional writes, and `singleProcess` says that there is no other server: a worker that lost
@@ -65,6 +69,7 @@ interface Pending {
   failed(error: UploadError): void
 }
 
+/** Keeps the writers of an upload apart in the workers of one `node:cluster` primary, which runs `settleClaims`. */
 export class ClusterLocker implements Locker {
   readonly reach = 'server'
   readonly #channel: Channel

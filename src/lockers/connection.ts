@@ -8,12 +8,19 @@ import { UploadError } from '../errors.js'
 
 /** What is used of a client of `@redis/client` (or of `redis`, which is made of it). */
 export interface RedisClient {
+  /** Whether it was connected and not ended since. */
   readonly isOpen: boolean
+  /** Connects, once. */
   connect(): Promise<unknown>
+  /** Ends the connection at once. */
   destroy(): void
+  /** A client with the same options, which is not connected. */
   duplicate(): RedisClient
+  /** Runs a Lua script. */
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** Hears a channel. */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+  /** Hears of failures; without a listener they would end the process. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever an emitter's listeners take
   on(event: 'error', listener: (error: any) => void): unknown
 }

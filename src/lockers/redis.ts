@@ -13,6 +13,7 @@ import { ACQUIRE, FENCE_TTL, type Keys, keysOf, RELEASE, RENEW } from './scripts
 
 export type { RedisClient } from './connection.js'
 
+/** Which Redis or Valkey, and how long its locks last. */
 export interface RedisLockerOptions {
   /**
    * A client of the package `@redis/client` or `redis`, version 5 or later. It is connected if it is not yet, stays open
@@ -52,6 +53,7 @@ interface Attempt {
 
 type Answer = { kind: 'taken'; fence: number; sentAt: Instant } | { kind: 'held' | 'young'; left: number }
 
+/** Keeps the writers of an upload apart on all nodes, by leases with fencing tokens in Redis or Valkey. */
 export class RedisLocker implements Locker {
   readonly #prefix: string
   readonly #ttl: number

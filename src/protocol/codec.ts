@@ -8,6 +8,7 @@ import type { UploadInfo } from '../store/info.js'
 import type { Command, Outcome, Report } from '../upload/command.js'
 import type { Fields, RequestHead, ResponseHead } from './message.js'
 
+/** What a codec must know to read a head. */
 export interface ParseOptions {
   /** The ID in the request's target; undefined for the collection, where uploads are created. */
   id: string | undefined
@@ -22,6 +23,7 @@ export interface ParseOptions {
   trailers?: (() => Fields) | undefined
 }
 
+/** What a codec must know to write a head. */
 export interface RenderContext {
   /** The URL of an upload, as a Location field. */
   locate(id: string): string
@@ -40,13 +42,16 @@ export interface RenderContext {
 /** Content is answered by protocol/download.ts, in every protocol alike. */
 export type Rendered = Exclude<Outcome, { kind: 'content' }>
 
+/** One protocol: how its requests are read, and its answers written. */
 export interface Codec {
   /** @throws UploadError for whatever the protocol refuses */
   parse(head: RequestHead, options: ParseOptions): Command
+  /** The head of the answer to a command that was done. */
   render(outcome: Rendered, context: RenderContext): ResponseHead
   /** An interim answer; undefined for what the protocol does not tell. Absent where it has none. */
   renderReport?(report: Report, context: RenderContext): ResponseHead | undefined
   /** What it tells beside the content of a finished upload. Absent where that is nothing. */
   renderBeside?(info: UploadInfo, context: RenderContext): Record<string, string>
+  /** The head of the answer to a request that was refused or failed. */
   renderFailure(error: UploadError, head: RequestHead, context: RenderContext): ResponseHead
 }

@@ -14,15 +14,19 @@ import type { RequestHead, ResponseHead } from './message.js'
 export interface Downloadable extends Validators {
   /** Bytes. */
   size: number
+  /** What the client said of it; `filename` and `filetype` become fields of the answer. */
   metadata: Metadata
   /** Fields that describe the content beyond its type and name, such as Repr-Digest. */
   described?: Record<string, string> | undefined
 }
 
+/** What a GET is answered with. */
 export interface DownloadPlan {
+  /** The head of the answer. */
   head: ResponseHead
   /** The part that is to be read; undefined for all of it. */
   range?: ByteRange
+  /** Whether content follows the head. */
   sendsContent: boolean
 }
 

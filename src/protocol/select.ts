@@ -18,6 +18,7 @@ export interface SelectOptions {
   unversioned: boolean
 }
 
+/** The protocol that a request speaks, by its header fields. */
 export function codecFor(head: RequestHead, options: SelectOptions): Codec {
   const { method, fields } = head
   if (fields['tus-resumable'] !== undefined || !options.rufh) return tus1

@@ -11,6 +11,7 @@ import type { Capabilities } from './provider/capabilities.js'
 
 /** What the store tells its operator. Fields never hold secrets. */
 export interface StoreLogger {
+  /** What went wrong and was dealt with. */
   warn(fields: Record<string, unknown>, message: string): void
 }
 

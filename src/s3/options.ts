@@ -19,6 +19,7 @@ const MiB = 1024 * KiB
 const GiB = 1024 * MiB
 const TiB = 1024 * GiB
 
+/** Which bucket, and what differs from the defaults and from what is known of the provider. */
 export interface S3StoreOptions {
   /** The bucket; it must exist. */
   bucket: string
@@ -107,6 +108,7 @@ export interface S3StoreOptions {
   maxAttempts?: number | undefined
   /** Milliseconds between two commits of one long append. Default: 1,000. */
   commitInterval?: number | undefined
+  /** Told what went wrong and was dealt with. Default: nobody is told. */
   logger?: StoreLogger | undefined
   /** Told of each try of a request to S3 (docs/metrics.md). What they throw is dropped. Default: none. */
   observers?: readonly StoreObserver[] | undefined

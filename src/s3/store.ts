@@ -38,6 +38,7 @@ const NEEDS_LOCKER =
   'locker: this bucket has no conditional writes (If-Match, If-None-Match), so two writers of one upload must be kept ' +
   'apart otherwise (docs/locking.md): configure one, or promise with singleProcess that this is the only process.'
 
+/** Uploads as objects of a bucket: S3, or what is compatible with it. */
 export class S3Store implements Store {
   readonly abilities = { terminate: true, declareLength: true, concat: true, list: true }
   readonly #context: S3Context

@@ -76,6 +76,7 @@ export interface NewUpload {
   id: string
   /** Bytes of the whole upload; undefined while the client defers it. */
   length: number | undefined
+  /** Keys and values that the client sent with the creation. */
   metadata: Metadata
   /** The Upload-Metadata field as the client sent it, told again unchanged on HEAD; undefined if none was sent. */
   metadataField: string | undefined
@@ -100,6 +101,7 @@ export interface NewUpload {
 export interface UploadInfo extends NewUpload, Notes {
   /** Committed bytes: every one of them survives a crash. */
   offset: number
+  /** How far it is. */
   state: UploadState
   /** For `failed`: the reason, in a sentence that may be told to the client. */
   failure: string | undefined

@@ -7,6 +7,7 @@
  * @module
  */
 
+/** How a lock is asked for. */
 export interface AcquireOptions {
   /** Milliseconds to wait while another holds the lock; it is asked to release meanwhile. 0 or less: one try. */
   timeout: number
@@ -49,6 +50,7 @@ export interface Lease extends WriteLease {
   release(): Promise<void>
 }
 
+/** Keeps the writers of an upload apart, one at a time over all nodes. */
 export interface Locker {
   /**
    * Takes the lock of an upload. The lease is renewed until it is released.

@@ -37,11 +37,14 @@ export interface Body extends AsyncIterable<Uint8Array> {
    */
   readonly ended: BodyEnd | undefined
 }
+/** Why a body ended; `Body.ended` says what each means. */
 export type BodyEnd = 'end' | 'stopped' | 'disconnected' | 'timeout' | 'too-long'
 
 /** A range of bytes, both ends included. */
 export interface ByteRange {
+  /** The offset of the first byte. */
   first: number
+  /** The offset of the last byte. */
   last: number
 }
 
@@ -51,6 +54,7 @@ export interface ByteRange {
  */
 export type Completion = 'at-length' | 'yes' | 'no'
 
+/** What a completion must hold to. */
 export interface FinishOptions {
   /**
    * Called when the object is there, and before the record says so: a crash in between has it called again. What it
@@ -66,6 +70,7 @@ export interface FinishOptions {
   notes?: (completes: boolean) => Notes
 }
 
+/** How bytes are appended. */
 export interface AppendOptions extends FinishOptions {
   /**
    * With `yes`, the body completes the upload if it is given whole (Body.ended is 'end') and ends where the length is, if
@@ -185,6 +190,7 @@ export interface Measure {
   crc32: number
 }
 
+/** How an upload is ended as failed. */
 export interface FailOptions {
   /** Committed with it. */
   notes?: Notes
@@ -192,6 +198,7 @@ export interface FailOptions {
   quietly?: boolean
 }
 
+/** How an upload is created. */
 export interface CreateOptions {
   /**
    * An append follows at once on this handle: the store may leave the record to that append's first commit (so a
@@ -207,6 +214,7 @@ export interface CreateOptions {
   sizes?: readonly number[] | undefined
 }
 
+/** How an upload is opened. */
 export interface OpenOptions {
   /**
    * The caller can do with what this process last committed, unread since. A write through a stale handle fails with
@@ -235,6 +243,7 @@ export interface ListedUpload {
   read(): Promise<UploadInfo | undefined>
 }
 
+/** A backend: it creates uploads and opens them. */
 export interface Store {
   /** What the handles can do, known before there is one: decides which extensions are advertised. */
   readonly abilities: {

@@ -16,6 +16,7 @@ export interface Checksum {
   digest: Uint8Array
 }
 
+/** What a request wants, in any protocol. */
 export type Command = Options | Create | Append | Offset | Cancel | Read
 
 export interface Options {
@@ -102,6 +103,7 @@ export interface Ground {
   report?: ((report: Report) => void) | undefined
 }
 
+/** What came of a command, in any protocol. */
 export type Outcome =
   | { kind: 'options' }
   /** `appended`: the creation took a body, so its offset is told. `answer`: what a hook adds. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+/** What a server has done since its start. */
 export interface Counters {
   /** Requests to the path of uploads, whatever was answered. */
   requests: number

@@ -12,6 +12,7 @@ import { EXPIRED } from './rules.js'
 import { Seen } from './seen.js'
 import { settlesWithin, type Writers } from './writers.js'
 
+/** What one sweep does otherwise than the options of the server say. */
 export interface SweepOptions {
   /**
    * Milliseconds for which the record of an upload that expired or ended otherwise is kept, so that its client is told

@@ -4,16 +4,23 @@
  */
 import type { OperationName, Route } from './route.js'
 
+/** A request that the development bucket is about to serve. */
 export interface InterceptedRequest {
+  /** The S3 operation, such as `UploadPart`. */
   readonly operation: OperationName
+  /** The bucket; empty for operations on the account. */
   readonly bucket: string
+  /** The key; empty for operations on the bucket. */
   readonly key: string
+  /** The number of the part, for operations on one. */
   readonly partNumber: number | undefined
+  /** The ID of the multipart upload, for operations on one. */
   readonly uploadId: string | undefined
   /** 1 for the first request with this operation, bucket, key and part number since `intercept` was set. */
   readonly occurrence: number
 }
 
+/** What is to happen instead of the operation, or with it. */
 export type Fault =
   /** Answers an error without doing the work. */
   | { action: 'status'; status: number; code: string; message?: string }
@@ -33,6 +40,7 @@ export type Fault =
   /** Works and answers, `ms` milliseconds later. */
   | { action: 'delay'; ms: number }
 
+/** Chooses the fault of a request; undefined lets it pass. */
 export type Intercept = (request: InterceptedRequest) => Fault | undefined
 
 /** Counts while a function is set. */

@@ -10,6 +10,7 @@ import { S3Error } from './errors.js'
 import { findUpload, uploadPart } from './multipart.js'
 import type { OperationName } from './route.js'
 
+/** How the development bucket differs from S3, as some provider does. */
 export interface Quirks {
   /**
    * What becomes of `If-Match` and `If-None-Match` with writes. `ignored`: they are, silently (Garage 1, Google's

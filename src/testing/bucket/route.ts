@@ -36,6 +36,7 @@ const ROWS = [
   ['DELETE', 'object', [], 'DeleteObject'],
 ] as const
 
+/** The operations of S3 that the development bucket has. */
 export type OperationName = (typeof ROWS)[number][3]
 export const OPERATIONS: readonly OperationName[] = ROWS.map(([, , , operation]) => operation)
 

@@ -16,15 +16,19 @@ import { HANDLERS } from './operations.js'
 import type { withQuirks } from './quirks.js'
 import { type OperationName, parseRoute, parseTarget, type Route, type Target } from './route.js'
 
+/** A request that the development bucket has answered. */
 export interface RequestRecord {
   /** Undefined if the request was for no operation that this server has. */
   readonly operation: OperationName | undefined
+  /** The bucket; empty for operations on the account. */
   readonly bucket: string
+  /** The key; empty for operations on the bucket. */
   readonly key: string
   /** 0 if the connection ended before an answer. */
   readonly status: number
   /** Bytes of the body that came, framing included. */
   readonly bytes: number
+  /** Milliseconds from its head to the end of the answer. */
   readonly durationMs: number
   /** What went wrong inside, where the answer was InternalError. */
   readonly error?: unknown

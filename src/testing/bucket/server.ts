@@ -16,6 +16,7 @@ import { Store } from './store.js'
 const MAX_CONNECTIONS = 1024
 const MAX_HEADER_BYTES = 32 * 1024
 
+/** How a development bucket starts. */
 export interface BucketOptions {
   /** Where everything is kept. Created if missing; of one server at a time. What it holds is there again at the next start. */
   directory: string
@@ -47,11 +48,15 @@ export interface BucketOptions {
   now?: () => number
 }
 
+/** A development bucket that runs. */
 export interface DevelopmentBucket {
   /** http://127.0.0.1:port */
   readonly endpoint: string
+  /** The port on 127.0.0.1. */
   readonly port: number
+  /** The region that requests must be signed for. */
   readonly region: string
+  /** The credentials that requests must be signed with. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** How often each operation was asked for, refused requests included. */
   readonly requests: ReadonlyMap<OperationName, number> & { reset(): void }

@@ -10,6 +10,7 @@ import type { NewUpload } from '../../store/info.js'
 import type { AppendOptions, ByteRange, CreateOptions, Store, UploadHandle } from '../../store/store.js'
 import { bodyOf, chunksOf } from './body.js'
 
+/** A store under the contract, and what the contract must know of it. */
 export interface StoreHarness {
   /** A new Store over the same data as the ones before it: what a restarted process, or another one, would open. */
   open(): Promise<Store>

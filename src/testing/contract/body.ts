@@ -4,6 +4,7 @@
  */
 import type { Body, BodyEnd } from '../../store/store.js'
 
+/** How a body announces itself and ends. */
 export interface BodyOptions {
   /** The length that the body announces; by default it announces none. */
   length?: number

@@ -8,10 +8,13 @@ import { request as httpsRequest } from 'node:https'
 import { type CompletedPart, type CreateMultipartUploadCommandInput, S3, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { presign, type Signature, signHeaders, type UnsignedRequest } from './signing.js'
 
+/** The S3 server that is probed. */
 export interface ProbeTarget {
   /** http(s)://host:port */
   readonly endpoint: string
+  /** The region that requests are signed for. */
   readonly region: string
+  /** Credentials that may create a bucket and write to it. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** Created if missing. Rows write below `holdfast-probe/` in it only. */
   readonly bucket: string

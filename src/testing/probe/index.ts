@@ -27,14 +27,21 @@ export interface Behaviour {
   run(context: Context): Promise<unknown>
 }
 
+/** What came of one behaviour of S3. */
 export interface ProbeRow {
+  /** The name of the behaviour, such as `put-if-match`. */
   readonly id: string
+  /** What S3 does, in one sentence. */
   readonly rule: string
+  /** Whether the server does so. */
   readonly ok: boolean
+  /** Whether it is nothing to fail a server for. */
   readonly informational: boolean
+  /** What was seen; empty if there is nothing to say. */
   readonly detail: string
 }
 
+/** Which behaviours are probed, and how long. */
 export interface ProbeOptions {
   /** Only rows whose ID matches. */
   readonly only?: RegExp
