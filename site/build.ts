@@ -10,7 +10,10 @@ import { writeContent } from './content.js'
 import { writeReference } from './reference.js'
 
 writeContent()
-await writeReference()
+await writeReference().catch((error: Error) => {
+  console.error(error.message)
+  process.exit(1)
+})
 if (process.argv.includes('--dev')) {
   const server = await createServer(import.meta.dirname)
   await server.listen()

@@ -117,7 +117,9 @@ export class UploadError extends Error {
   readonly retryAfter: number | undefined
   /** The methods that the resource takes, for ERR_METHOD_NOT_ALLOWED. */
   readonly allow: readonly string[] | undefined
+  /** What a hook adds to the answer. */
   readonly answer: Addition | undefined
+  /** Whether a hook has refused for good, so that the upload has failed. */
   readonly isFinal: boolean
 
   constructor(code: FailureCode, details: FailureDetails = {}) {

@@ -30,6 +30,7 @@ export interface Answer {
   readonly status?: number | undefined
   /** Fields of the protocol and of HTTP's framing are not replaced. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Text after the head; answers without content, such as 204, have none. */
   readonly body?: string | undefined
 }
 
@@ -43,13 +44,19 @@ export interface Refusal extends Answer {
 
 /** What is stored with the final object, as far as the store can. What is absent is the store's default. */
 export interface ObjectOptions {
+  /** The Content-Type of the object. */
   readonly contentType?: string | undefined
+  /** The Content-Disposition of the object. */
   readonly contentDisposition?: string | undefined
+  /** The Content-Encoding of the object. */
   readonly contentEncoding?: string | undefined
+  /** The Content-Language of the object. */
   readonly contentLanguage?: string | undefined
+  /** The Cache-Control of the object. */
   readonly cacheControl?: string | undefined
   /** Replaces what would be taken from the upload's metadata. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
+  /** Tags of the object. */
   readonly tags?: Readonly<Record<string, string>> | undefined
   /** Such as 'STANDARD_IA' or 'INTELLIGENT_TIERING'. */
   readonly storageClass?: string | undefined
@@ -94,6 +101,7 @@ export interface NewUpload {
   object?: ObjectOptions | undefined
   /** Bytes that it may have, if that is less than the server's bound and its length is not known. */
   maxSize?: number | undefined
+  /** Events of the creation that are still to be delivered. */
   readonly outbox?: readonly OutboxEvent[] | undefined
 }
 

@@ -29,8 +29,11 @@ export interface HookContext {
   readonly signal: AbortSignal
 }
 
+/** A request that is to be let pass or refused. */
 export interface AuthorizeEvent {
+  /** The request itself. */
   readonly request: HookRequest
+  /** What it wants. */
   readonly verb: Verb
   /** The upload as its record tells it; undefined for a creation. */
   readonly upload: UploadInfo | undefined
@@ -57,10 +60,13 @@ export interface Grant {
   readonly owner?: string | undefined
   /** Sees the uploads of all owners: an administrator, or the application's own server. */
   readonly anyOwner?: boolean | undefined
+  /** Bounds for this client. */
   readonly limits?: Limits | undefined
 }
 
+/** An upload that is about to be created. */
 export interface CreateEvent {
+  /** The request that creates it. */
   readonly request: HookRequest
   /** As it would be created. Its ID is chosen already, and may be replaced. */
   readonly upload: Readonly<NewUpload>
@@ -78,17 +84,21 @@ export interface CreateDecision {
   readonly object?: ObjectOptions | undefined
   /** Milliseconds after which it expires unless it has all its bytes. */
   readonly expiresAfter?: number | undefined
+  /** Bounds for this upload. */
   readonly limits?: Pick<Limits, 'maxSize'> | undefined
   /** Added to the answer. */
   readonly answer?: Answer | undefined
 }
 
+/** Something about one upload. */
 export interface UploadEvent {
+  /** The upload as its record tells it. */
   readonly upload: UploadInfo
   /** Undefined where no request is behind it: a sweep, a completion that another node drives, a redelivery. */
   readonly request: HookRequest | undefined
 }
 
+/** An upload that has all its bytes, and is about to be complete. */
 export interface FinishEvent extends UploadEvent {
   /** Gives the content as it is in the store. The upload does not count as complete yet. */
   read(): Promise<AsyncIterable<Uint8Array>>
@@ -103,6 +113,7 @@ export interface DeliveredEvent extends UploadEvent {
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too.
 type May<T> = T | void | Promise<T | void>
 
+/** What the application is asked and told. Each hook may be absent. */
 export interface Hooks {
   /**
    * Before each request, and before anything is done: throws to refuse (with `status`, such as 401 or 403). Sees the record
@@ -134,4 +145,5 @@ export interface Hooks {
   onTerminated?(event: DeliveredEvent, context: HookContext): May<void>
 }
 
+/** The names of the hooks. */
 export type HookName = keyof Hooks

@@ -8,9 +8,11 @@ import type { StoreObserver } from '../store/observer.js'
 import type { HookName, HookRequest } from './hooks.js'
 import type { SweepReport } from './sweep.js'
 
+/** A request that was answered. */
 export interface RequestEnd {
   /** The method in effect. */
   readonly method: string
+  /** The HTTP status of the answer. */
   readonly status: number
   /** The code of the failure that was answered, if it was one. */
   readonly code: string | undefined
@@ -22,7 +24,9 @@ export interface RequestEnd {
   readonly upload: string | undefined
 }
 
+/** A hook that has ended. */
 export interface HookEnd {
+  /** Which one. */
   readonly hook: HookName
   /** Milliseconds. */
   readonly duration: number
@@ -30,16 +34,21 @@ export interface HookEnd {
   readonly failure: string | undefined
 }
 
+/** What is told of what happens. Each function may be absent. */
 export interface Observer extends StoreObserver {
+  /** A request has come. */
   requestBegan?(request: HookRequest): void
+  /** A request was answered, or its client went away. */
   requestEnded?(end: RequestEnd, request: HookRequest): void
+  /** An upload was created. */
   created?(upload: UploadInfo, request: HookRequest | undefined): void
   /** A request begins to write an upload; its body is read from now on. */
   appendBegan?(upload: UploadInfo, request: HookRequest | undefined): void
   /** Bytes were committed. @param bytes since the last time */
   stored?(upload: UploadInfo, bytes: number): void
-  /** @param upload as it is committed now */
+  /** A request no longer writes an upload. @param upload as it is committed now */
   appendEnded?(upload: UploadInfo, request: HookRequest | undefined): void
+  /** An upload is complete. */
   finished?(upload: UploadInfo): void
   /** By a client, or stopped by a hook. */
   terminated?(upload: UploadInfo): void
@@ -47,6 +56,7 @@ export interface Observer extends StoreObserver {
   failed?(upload: UploadInfo): void
   /** A request was asked to yield its upload to a newer one. */
   yielded?(id: string): void
+  /** A hook has ended. */
   hookEnded?(end: HookEnd): void
   /** A sweep has ended, by the clock or by hand; not one that only counted. */
   swept?(report: SweepReport): void

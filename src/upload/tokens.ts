@@ -20,6 +20,7 @@ export interface TokenClaims {
   readonly verbs?: readonly Verb[] | undefined
   /** Bound to uploads that are created by it. */
   readonly owner?: string | undefined
+  /** Bounds for whoever has the token. */
   readonly limits?: Limits | undefined
   /** Replaces these values of the client's metadata. */
   readonly metadata?: Metadata | undefined
@@ -27,6 +28,7 @@ export interface TokenClaims {
   readonly key?: string | undefined
 }
 
+/** How signed URLs are made and checked. */
 export interface SignedUrlOptions {
   /** At least 32 characters that nobody can guess. Of several, the first one signs and all are believed: so one is replaced. */
   readonly secret: string | readonly string[]
