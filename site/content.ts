@@ -4,9 +4,10 @@
  * @module
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, extname, join, posix } from 'node:path'
 import { placeOf, targetOf, withLinks } from './links.js'
+import type { PageHead } from './sidebar.js'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const CONTENT = join(import.meta.dirname, 'content')
@@ -80,5 +81,17 @@ function titleOf(path: string): string {
   return path.endsWith('.md') ? headingOf(readFileSync(join(ROOT, path), 'utf8'), path) : path
 }
 
-export const headingOf = (markdown: string, fallback: string): string =>
+const headingOf = (markdown: string, fallback: string): string =>
   /^# (.+)$/m.exec(markdown)?.[1]?.replaceAll(/[`*]/g, '') ?? fallback
+
+/** All pages that were written, by their path without the ending. */
+export function readHeads(): Map<string, PageHead> {
+  const names = readdirSync(CONTENT, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
+  return new Map(
+    names.map((name) => {
+      const markdown = readFileSync(join(CONTENT, name), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '')
+      const sections = [...markdown.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading!.replaceAll(/[`*]/g, ''))
+      return [name.replace(/\.md$/, ''), { title: headingOf(markdown, name), sections }]
+    }),
+  )
+}

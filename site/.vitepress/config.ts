@@ -2,16 +2,9 @@
  * VitePress over site/content/, which build.ts writes before. A link that leads nowhere fails the build.
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { CONTENT, headingOf } from '../content.js'
+import { readHeads } from '../content.js'
 import { anchorOf } from '../links.js'
 import { sidebarOf } from '../sidebar.js'
-
-const pages = readdirSync(CONTENT, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
-const titles = new Map(
-  pages.map((page) => [page.replace(/\.md$/, ''), headingOf(readFileSync(join(CONTENT, page), 'utf8'), page)]),
-)
 
 export default {
   title: 'Holdfast',
@@ -24,10 +17,9 @@ export default {
   metaChunk: true,
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   markdown: { anchor: { slugify: anchorOf } },
-  // All chunks are read at once where pages are few.
   vite: { build: { chunkSizeWarningLimit: 2_000 } },
   themeConfig: {
-    sidebar: sidebarOf(titles),
+    sidebar: sidebarOf(readHeads()),
     outline: [2, 3],
     search: { provider: 'local' },
     nav: [

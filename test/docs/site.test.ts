@@ -16,19 +16,28 @@ test('each page of docs/ has a place in the sidebar of the site, and none has tw
 })
 
 test('a page that is not there is left out of the sidebar, and a group without pages as well', () => {
-  const titles = new Map([
-    ['index', 'Holdfast'],
-    ['tools', 'Tools'],
-    ['reference/holdfast/s3', 'holdfast/s3'],
+  const pages = new Map([
+    ['index', { title: 'Holdfast', sections: ['Upload'] }],
+    ['doctor', { title: 'The doctor', sections: [] }],
+    ['reference/holdfast/s3', { title: 'holdfast/s3', sections: [] }],
   ])
   assert.deepEqual(
-    sidebarOf(titles).map(({ text, items }) => [text, items]),
+    sidebarOf(pages).map(({ text, items }) => [text, items]),
     [
       ['Start', [{ text: 'Holdfast', link: '/' }]],
-      ['Tools', [{ text: 'Tools', link: '/tools' }]],
+      ['Tools', [{ text: 'The doctor', link: '/doctor' }]],
       ['API reference', [{ text: 'holdfast/s3', link: '/reference/holdfast/s3' }]],
     ],
   )
+})
+
+test('the sections of a page that readers look into have links of their own', () => {
+  const [group] = sidebarOf(new Map([['frameworks', { title: 'Frameworks', sections: ['Next.js', 'Hono'] }]]))
+  const items = [
+    { text: 'Next.js', link: '/frameworks#nextjs' },
+    { text: 'Hono', link: '/frameworks#hono' },
+  ]
+  assert.deepEqual(group?.items, [{ text: 'Frameworks', link: '/frameworks', collapsed: true, items }])
 })
 
 for (const [path, isFolder, place] of [
