@@ -190,14 +190,14 @@ async function runBlock(folder: string, block: Block, place: Place): Promise<voi
       if (told.evaluated) resolve()
     })
   })
-  const first = await Promise.race([evaluated, closed, sleep(EVALUATION, 'late' as const)])
+  const first = await Promise.race([evaluated, closed, sleep(EVALUATION, 'late' as const, { ref: false })])
   if (first === 'late') child.kill('SIGKILL')
   else if (first === undefined) {
     await Promise.race([sleep(SETTLE), closed])
     if (/\bupload\.start\(\)/.test(block.text)) await until(() => place.node.holdfast.counters.finished > finished)
     for (const server of listening) await answers(block, server)
     child.kill('SIGTERM')
-    void sleep(END).then(() => child.kill('SIGKILL'))
+    void sleep(END, undefined, { ref: false }).then(() => child.kill('SIGKILL'))
   }
   const end = await closed
   assert.ok(end === 0 || end === 'SIGTERM', `${placeOf(block)} ended with ${end}:\n${said}`)
