@@ -82,6 +82,11 @@ for (const [what, block, complaint] of [
   ['a program in a substitution', blockOf('sh', 'a="$(frobnicate)"'), /no rule for 'frobnicate'/],
   ['a command of the console', blockOf('console', '$ holdfast serve --no\nanswer'), /--no/],
   ['a block of a language that no rule is for', blockOf('cobol', 'STOP RUN'), /these lines of cobol/],
+  [
+    'a configuration with an option that is not there',
+    blockOf('yaml', '# $schema=docs/configuration.schema.json\nprot: 80'),
+    /docs\/a.md:4: .*prot/,
+  ],
   ['plain text', blockOf('', 'something'), /nothing checks plain text/],
   ['json that nothing reads', blockOf('json', '{ "a": 1 }'), /what reads it/],
   ['a record that is none', blockOf('json', '{ "Holdfast": {}, "ID": 1 }'), /a record|record/],

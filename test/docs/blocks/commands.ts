@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkCommandLine } from '../../../src/cli/main.js'
 import { COMMANDS } from '../../../src/cli/options.js'
@@ -51,7 +51,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Options that want something which is not here: such a command is read, but not run. */
 const WANTS: Readonly<Record<string, string>> = {
   'locker-redis': 'a Redis',
-  config: 'a file of the reader',
   'tls-client-ca': 'a file of the reader',
 }
 
@@ -74,8 +73,9 @@ async function checkCommand(block: Block, { line, words, variables }: ShellComma
   if (program === undefined || ORDINARY.has(program)) return
   const own = holdfastWords(words)
   if (own) {
-    const environment = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, filled(value)]))
-    await checkCommandLine(own.map(filled), environment).catch((error: Error) =>
+    const given = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, filled(value)]))
+    const environment = { ...CONFIGURED, ...given }
+    await checkCommandLine(own.map(filled).map(configured), environment).catch((error: Error) =>
       assert.fail(`${where}: ${error.message}`),
     )
   } else if (program === 'npm') checkNpm(args, where)
@@ -96,6 +96,19 @@ function holdfastWords(words: readonly string[]): string[] | undefined {
   if (first === 'npx' && second === 'holdfast') return rest
   if (first === 'node' && second === 'dist/cli/main.js') return rest
   return undefined
+}
+
+/** A configuration file of a page is that of examples/, which names these. */
+const configured = (word: string): string => (word === 'holdfast.yaml' ? join(ROOT, 'examples', word) : word)
+const CONFIGURED = { S3_BUCKET: 'media' }
+
+/** A configuration file of ours, whole: it is read as `holdfast serve --config` reads it. */
+export async function checkConfig(block: Block, place: Place): Promise<void> {
+  const path = join(place.folder, 'block.yaml')
+  writeFileSync(path, place.here(block.text))
+  await checkCommandLine(['serve', '--config', path], CONFIGURED).catch((error: Error) =>
+    assert.fail(`${placeOf(block)}: ${error.message}`),
+  )
 }
 
 /** What a reader puts in: a variable of the shell, or an ellipsis. */
@@ -160,7 +173,13 @@ async function runHoldfast({ words, variables }: ShellCommand, place: () => Prom
   for (const name of valuesOf(rest, '--s3-bucket')) await at.createBucket(name)
   const needed = rest.includes('--s3-bucket') ? ['--s3-endpoint', at.bucket.endpoint] : []
   if (command === 'serve' || command === 'dev') {
-    const free = ['--port', '0', ...(command === 'serve' ? needed : ['--directory', join(at.folder, 'dev')])]
+    const free = [
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      ...(command === 'serve' ? needed : ['--directory', join(at.folder, 'dev')]),
+    ]
     return startAndStop(at, [command, ...rest, ...free], variables)
   }
   const { code, stdout, stderr } = await at.run('holdfast', [command!, ...rest, ...needed], variables)

@@ -4,7 +4,7 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
@@ -36,6 +36,7 @@ export async function openPlace() {
   const { cert, key } = makeCertificate('documentation')
   writeFileSync(join(folder, 'fullchain.pem'), cert)
   writeFileSync(join(folder, 'privkey.pem'), key)
+  copyFileSync(join(ROOT, 'examples', 'holdfast.yaml'), join(folder, 'holdfast.yaml'))
   const heads = join(folder, '.heads')
   writeShims(join(folder, '.bin'), heads)
   const environment = {

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Block, placeOf, ROOT } from './block.js'
 import { CODE, type Project } from './code.js'
-import { checkShell } from './commands.js'
+import { checkConfig, checkShell } from './commands.js'
 import { fileThatHas } from './excerpt.js'
 import { checkHttp } from './http.js'
 import { checkJson } from './json.js'
@@ -44,6 +44,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   http: async (block, { place }) => checkHttp(block, await place()),
 }
 
+/** Says of itself that it is a configuration file of ours, to editors. */
+const isConfig = ({ language, text }: Block): boolean =>
+  ['yaml', 'json'].includes(language) && /\$schema\b.*\bconfiguration\.schema\.json/.test(text)
+
 /** Whether a block is one of the code that is to be compiled. */
 export const isCode = (block: Block): boolean =>
   CODE.has(block.language) && !isMarked(block) && fileThatHas(block.text) === undefined
@@ -56,6 +60,7 @@ export async function check(block: Block, ground: Ground): Promise<void> {
   if (mark?.kind === 'run by') return checkRunBy(block, mark.file)
   // What a file of the repository has is run or checked where that file is.
   if (!['sh', 'bash', 'console', 'json', 'http', ''].includes(language) && fileThatHas(block.text)) return
+  if (isConfig(block)) return checkConfig(block, await ground.place())
   const rule = RULES[language]
   assert.ok(
     rule,
