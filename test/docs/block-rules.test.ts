@@ -118,6 +118,12 @@ for (const [what, block, complaint] of [
   })
 }
 
+test('curl asks the server that the block starts', { skip: CURL_IS_MISSING }, async () => {
+  const served = 'npm ci\nnpx holdfast serve --port 8080 --base-path /here\ncurl -X OPTIONS http://127.0.0.1:'
+  await check(blockOf('sh', `${served}8080/here/`), ground)
+  await assert.rejects(async () => check(blockOf('sh', `${served}8080/elsewhere/`), ground), /the answer was 404/)
+})
+
 test('what is to be refused is marked so', { skip: CURL_IS_MISSING }, async () => {
   await check(blockOf('sh', 'curl -s http://127.0.0.1:1080/files/no', '<!-- block: answers 404 -->\n'), ground)
 })

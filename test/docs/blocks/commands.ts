@@ -9,7 +9,9 @@ import { join } from 'node:path'
 import { checkCommandLine } from '../../../src/cli/main.js'
 import { COMMANDS } from '../../../src/cli/options.js'
 import { type Block, placeOf, ROOT } from './block.js'
-import { type Place, startAndStop } from './place.js'
+import { fileThatIncludes } from './excerpt.js'
+import type { Place } from './place.js'
+import { runHoldfast, runWithCurl } from './run-commands.js'
 import { commandsOf, type ShellCommand } from './shell.js'
 
 interface Manifest {
@@ -20,7 +22,7 @@ interface Manifest {
 }
 
 /** What belongs to the shell, or is on every machine: it is run where its block is, and nothing is asked of it else. */
-const ORDINARY = new Set(
+export const ORDINARY = new Set(
   '[ : cat cd chmod cmp command cp cut dd echo exit export false grep head kill ls mkdir mktemp mv printf read rm sed set sha256sum sleep sort tail tee test touch tr trap true truncate unset wait wc xargs'.split(
     ' ',
   ),
@@ -48,12 +50,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   tusd: 'the peer; npm run test:peers starts it',
 }
 
-/** Options that want something which is not here: such a command is read, but not run. */
-const WANTS: Readonly<Record<string, string>> = {
-  'locker-redis': 'a Redis',
-  'tls-client-ca': 'a file of the reader',
-}
-
 /** Tests need nothing but Node.js; with curl on the machine they show more. */
 export const CURL_IS_MISSING = spawnSync('curl', ['--version']).status === 0 ? false : 'curl is not installed here'
 
@@ -63,8 +59,11 @@ export async function checkShell(block: Block, place: () => Promise<Place>): Pro
   const commands = commandsOf(block.text)
   assert.notEqual(commands.length, 0, `${placeOf(block)}: there is no command in it`)
   for (const command of commands) await checkCommand(block, command)
-  if (commands.some(({ words }) => words[0] === 'curl')) return runScript(block, await place())
-  for (const command of commands) await runHoldfast(command, place)
+  if (!usesCurl(block)) {
+    for (const command of commands) await runHoldfast(command, place)
+  } else if (!commands.some(({ words: [program] }) => program !== undefined && program in ELSEWHERE)) {
+    await runWithCurl(block, commands, await place())
+  }
 }
 
 async function checkCommand(block: Block, { line, words, variables }: ShellCommand): Promise<void> {
@@ -90,7 +89,7 @@ async function checkCommand(block: Block, { line, words, variables }: ShellComma
 }
 
 /** Words after `holdfast`, `npx holdfast` or `node dist/cli/main.js`; undefined if it is something else. */
-function holdfastWords(words: readonly string[]): string[] | undefined {
+export function holdfastWords(words: readonly string[]): string[] | undefined {
   const [first, second, ...rest] = words
   if (first === 'holdfast') return words.slice(1)
   if (first === 'npx' && second === 'holdfast') return rest
@@ -132,8 +131,11 @@ function checkDependency(word: string, where: string): void {
   const name = word.replace(/(?<=.)@[^/]*$/, '')
   const { dependencies, devDependencies, peerDependencies } = manifest()
   const known = { ...dependencies, ...devDependencies, ...peerDependencies, holdfast: '' }
-  assert.ok(name in known, `${where}: '${name}' is no dependency of package.json, so no test uses it`)
+  assert.ok(name in known || isNamedInSource(name), `${where}: '${name}' is no dependency, and src/ does not load it`)
 }
+
+/** What is loaded where it is installed, and is no dependency. */
+const isNamedInSource = (name: string): boolean => fileThatIncludes('src', `'${name}'`) !== undefined
 
 function checkNode(args: readonly string[], where: string): void {
   const file = args.find((argument) => /\.(m?js|ts)$/.test(argument))
@@ -145,58 +147,3 @@ function assertExists(word: string, where: string): void {
   const [path] = /\b(?:deploy|examples|docs|scripts|test[\w-]*)\/[\w./-]+/.exec(word) ?? []
   if (path) assert.ok(existsSync(join(ROOT, path)), `${where}: there is no ${path}`)
 }
-
-/** Runs the block as a whole, with the curl of this machine. */
-async function runScript(block: Block, place: Place): Promise<void> {
-  const commands = commandsOf(block.text)
-  const unknown = commands.find(({ words: [word] }) => word !== undefined && word in ELSEWHERE)
-  if (unknown) return
-  const expected = block.mark?.kind === 'answers' ? block.mark.status : undefined
-  const { code, stdout, stderr } = await place.run('sh', ['-eu', '-c', place.here(block.text)])
-  const heads = place.heads()
-  assert.equal(code, 0, `${placeOf(block)}: ${stderr || stdout}`)
-  const statuses = [...heads.matchAll(/^HTTP\/[\d.]+ (\d{3})/gm)].map(([, status]) => Number(status))
-  assert.notEqual(statuses.length, 0, `${placeOf(block)}: curl was not answered`)
-  const last = statuses.at(-1)!
-  if (expected === undefined) assert.ok(last < 400, `${placeOf(block)}: the answer was ${last}:\n${heads}`)
-  else assert.equal(last, expected, placeOf(block))
-  const [, location] = /^location: (\S+)/im.exec(heads) ?? []
-  if (location) place.created(location)
-}
-
-/** Runs a command of ours, if all that it wants is here. */
-async function runHoldfast({ words, variables }: ShellCommand, place: () => Promise<Place>): Promise<void> {
-  const own = holdfastWords(words)
-  if (!own || own.length === 0 || !isRunnable(own, variables)) return
-  const at = await place()
-  const [command, ...rest] = own.map(at.here)
-  for (const name of valuesOf(rest, '--s3-bucket')) await at.createBucket(name)
-  const needed = rest.includes('--s3-bucket') ? ['--s3-endpoint', at.bucket.endpoint] : []
-  if (command === 'serve' || command === 'dev') {
-    const free = [
-      '--host',
-      '127.0.0.1',
-      '--port',
-      '0',
-      ...(command === 'serve' ? needed : ['--directory', join(at.folder, 'dev')]),
-    ]
-    return startAndStop(at, [command, ...rest, ...free], variables)
-  }
-  const { code, stdout, stderr } = await at.run('holdfast', [command!, ...rest, ...needed], variables)
-  assert.equal(code, 0, `holdfast ${own.join(' ')}: ${stderr || stdout}`)
-}
-
-/** The others take long, or say something about a bucket that is not here; they have tests of their own. */
-const RUN = new Set(['serve', 'dev', 'sweep', 'upload'])
-
-function isRunnable(words: readonly string[], variables: Readonly<Record<string, string>>): boolean {
-  if (!RUN.has(words[0]!) || [...words, ...Object.values(variables)].some((word) => /[…$]/.test(word))) return false
-  const names = [
-    ...words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')[0]!),
-    ...Object.keys(variables).map((name) => name.replace('HOLDFAST_', '').toLowerCase().replaceAll('_', '-')),
-  ]
-  return !names.some((name) => name in WANTS)
-}
-
-const valuesOf = (words: readonly string[], flag: string): string[] =>
-  words.flatMap((word, at) => (word === flag ? (words[at + 1] ?? []) : []))

@@ -43,6 +43,10 @@ export function fileThatHas(text: string): string | undefined {
   return shownFiles().find(({ lines }) => hasInOrder(lines, pieces))?.path
 }
 
+/** @returns the path of a file below the folder that has this text */
+export const fileThatIncludes = (folder: string, text: string): string | undefined =>
+  filesBelow(folder).find((path) => readFileSync(join(ROOT, path), 'utf8').includes(text))
+
 function hasInOrder(lines: readonly string[], pieces: readonly string[][]): boolean {
   let from = 0
   for (const piece of pieces) {

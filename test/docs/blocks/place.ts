@@ -124,13 +124,14 @@ function run(program: string, args: readonly string[], cwd: string, env: Record<
   })
 }
 
-/** Starts `holdfast serve` or `dev`, waits until it serves, and stops it. @throws Error with what it said */
-export async function startAndStop(
+/** Does something while `holdfast serve` or `dev` serves, and stops it. @throws Error with what it said */
+export async function whileServing(
   place: Place,
-  args: readonly string[],
+  words: readonly string[],
   variables: Record<string, string>,
+  work: () => Promise<unknown>,
 ): Promise<void> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [MAIN, ...words], {
     cwd: place.folder,
     env: { ...place.environment, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -148,9 +149,13 @@ export async function startAndStop(
       })
     }
   })
-  await Promise.race([ready, closed])
-  child.kill('SIGTERM')
+  try {
+    const first = await Promise.race([ready, closed])
+    if (first === undefined) await work()
+  } finally {
+    child.kill('SIGTERM')
+  }
   const code = await closed
   clearTimeout(timer)
-  if (code !== 0) throw new Error(`holdfast ${args.join(' ')} ended with ${code}:\n${said}`)
+  if (code !== 0) throw new Error(`holdfast ${words.join(' ')} ended with ${code}:\n${said}`)
 }
