@@ -9,16 +9,21 @@ import { build, createServer } from 'vitepress'
 import { writeContent } from './content.js'
 import { writeReference } from './reference.js'
 
-writeContent()
-await writeReference().catch((error: Error) => {
-  console.error(error.message)
-  process.exit(1)
-})
-if (process.argv.includes('--dev')) {
+async function make(): Promise<void> {
+  writeContent()
+  await writeReference()
+  if (!process.argv.includes('--dev')) return buildSite()
   const server = await createServer(import.meta.dirname)
   await server.listen()
   server.printUrls()
-} else {
+}
+
+async function buildSite(): Promise<void> {
   rmSync(join(import.meta.dirname, 'dist'), { recursive: true, force: true })
   await build(import.meta.dirname)
 }
+
+await make().catch((error: Error) => {
+  console.error(error.message)
+  process.exit(1)
+})

@@ -80,6 +80,7 @@ for (const [what, block, complaint] of [
   ['a package that no test uses', blockOf('sh', 'npm install left-pad'), /left-pad/],
   ['a program that no rule is for', blockOf('sh', 'echo a | frobnicate'), /no rule for 'frobnicate'/],
   ['a program in a substitution', blockOf('sh', 'a="$(frobnicate)"'), /no rule for 'frobnicate'/],
+  ['a script with a fault', blockOf('sh', '#!/bin/sh\nif true; then echo a'), /syntax|Syntax|unexpected/],
   ['a command of the console', blockOf('console', '$ holdfast serve --no\nanswer'), /--no/],
   ['a block of a language that no rule is for', blockOf('cobol', 'STOP RUN'), /these lines of cobol/],
   [

@@ -38,6 +38,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   haproxy: 'a proxy; npm run test:proxies starts it',
   helm: 'wants a cluster of Kubernetes',
   journalctl: 'wants systemd',
+  jq: 'reads JSON, and is not on every machine',
   kubectl: 'wants a cluster of Kubernetes',
   logrotate: 'wants root',
   nginx: 'a proxy; npm run test:proxies starts it',
@@ -59,11 +60,18 @@ export async function checkShell(block: Block, place: () => Promise<Place>): Pro
   const commands = commandsOf(block.text)
   assert.notEqual(commands.length, 0, `${placeOf(block)}: there is no command in it`)
   for (const command of commands) await checkCommand(block, command)
+  // A file for something else to run.
+  if (block.text.startsWith('#!')) return checkSyntax(block)
   if (!usesCurl(block)) {
     for (const command of commands) await runHoldfast(command, place)
   } else if (!commands.some(({ words: [program] }) => program !== undefined && program in ELSEWHERE)) {
     await runWithCurl(block, commands, await place())
   }
+}
+
+function checkSyntax(block: Block): void {
+  const { status, stderr } = spawnSync('sh', ['-n'], { input: block.text, encoding: 'utf8' })
+  assert.equal(status, 0, `${placeOf(block)}: ${stderr}`)
 }
 
 async function checkCommand(block: Block, { line, words, variables }: ShellCommand): Promise<void> {

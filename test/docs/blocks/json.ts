@@ -3,9 +3,11 @@
  * @module
  */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { policyFor } from '../../../src/s3/doctor/index.js'
 import { decodeRecord } from '../../../src/s3/record/codec.js'
-import { type Block, placeOf } from './block.js'
+import { type Block, placeOf, ROOT } from './block.js'
 import type { Place } from './place.js'
 
 interface Kind {
@@ -14,11 +16,48 @@ interface Kind {
   check: (value: Record<string, unknown>, text: string, place: () => Promise<Place>) => Promise<void> | void
 }
 
+interface HookMessage {
+  Type: string
+  Event: {
+    Upload: { ID: string; Size: number; Offset: number; MetaData: object; Storage: object }
+    HTTPRequest: { Method: string; URI: string; RemoteAddr: string; Header: Record<string, [string]> }
+  }
+  DeliveryID: string
+}
+
+/** By its path, since tests of the rules run without it. */
+async function hooks(): Promise<{
+  messageOf(type: string, told: object): unknown
+  readReply(value: unknown): unknown
+}> {
+  return import(pathToFileURL(join(ROOT, 'src', 'hooks', 'tusd.ts')).href)
+}
+
 const KINDS: readonly Kind[] = [
   {
     what: 'a record of the S3 store',
     isOne: (value) => 'Holdfast' in value,
     check: (_, text) => void assert.ok(decodeRecord(text), 'Holdfast does not read it as a record'),
+  },
+  {
+    what: 'what hooks are sent',
+    isOne: (value) => 'Event' in value,
+    async check(value) {
+      const { messageOf } = await hooks()
+      const { Type, Event, DeliveryID } = value as unknown as HookMessage
+      const { ID, Size, Offset, MetaData, Storage } = Event.Upload
+      const { Method, URI, RemoteAddr, Header } = Event.HTTPRequest
+      const headers = Object.fromEntries(Object.entries(Header).map(([name, [text]]) => [name.toLowerCase(), text]))
+      const upload = { id: ID, length: Size, offset: Offset, metadata: MetaData, storage: Storage }
+      const request = { method: Method, target: URI, headers, remoteAddress: RemoteAddr }
+      assert.deepEqual(value, messageOf(Type, { upload, request, deliveryId: DeliveryID }), 'another message is sent')
+    },
+  },
+  {
+    what: 'what hooks answer',
+    isOne: (value) => 'HTTPResponse' in value || 'RejectUpload' in value || 'ChangeFileInfo' in value,
+    // What is not known is left out, so that it differs.
+    check: async (value) => assert.deepEqual((await hooks()).readReply(value), value),
   },
   {
     what: 'a policy of S3',

@@ -36,6 +36,7 @@ export async function openPlace() {
   const { cert, key } = makeCertificate('documentation')
   writeFileSync(join(folder, 'fullchain.pem'), cert)
   writeFileSync(join(folder, 'privkey.pem'), key)
+  mkdirSync(join(folder, 'hooks'))
   copyFileSync(join(ROOT, 'examples', 'holdfast.yaml'), join(folder, 'holdfast.yaml'))
   const heads = join(folder, '.heads')
   writeShims(join(folder, '.bin'), heads)
