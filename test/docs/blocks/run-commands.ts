@@ -14,6 +14,7 @@ import type { ShellCommand } from './shell.js'
 /** Options that want something which is not here: such a command is read, but not run. */
 const WANTS: Readonly<Record<string, string>> = {
   'locker-redis': 'a Redis',
+  otel: 'the SDK of OpenTelemetry, which is no dependency',
   'tls-client-ca': 'a file of the reader',
 }
 
