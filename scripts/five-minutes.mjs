@@ -1,5 +1,5 @@
 // The first five minutes of a newcomer, typed as docs/five-minutes.md tells them, in a clean clone in a temporary folder:
-// prints the transcript with the time that each step took; with --write puts it into the page. Port 1080 must be free.
+// prints the transcript with the time that each step took; with --write puts it into the page. Ports 1080 and 9000 must be free.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ const READY = /You can now upload files to: \S+/
 export const STEPS = [
   { name: 'clone', typed: ['git clone "$REPOSITORY" holdfast', 'cd holdfast'] },
   { name: 'install', typed: ['npm ci'] },
-  { name: 'serve', terminal: 1, typed: ['npm start'] },
+  { name: 'serve', terminal: 1, typed: ['npm start -- --bucket-port 9000'] },
   { name: 'file', typed: ['head -c 1G /dev/urandom > talk.mp4'] },
   {
     name: 'kill',
@@ -28,10 +28,18 @@ export const STEPS = [
     ends: 137,
   },
   { name: 'crash', terminal: 1, typed: ['^\\'], keys: 'SIGQUIT' },
-  { name: 'again', terminal: 1, typed: ['npm start'] },
+  { name: 'again', terminal: 1, typed: ['npm start -- --bucket-port 9000'] },
   { name: 'resume', typed: ['url=$(npx holdfast upload talk.mp4 --to http://127.0.0.1:1080/files/)'] },
   { name: 'compare', typed: ['curl -s "$url" | sha256sum', 'sha256sum talk.mp4'] },
-  { name: 'inspect', typed: ['curl -sI "$url" -H "Tus-Resumable: 1.0.0" | grep -i -e upload- -e digest'] },
+  {
+    name: 'inspect',
+    typed: [
+      'export AWS_ACCESS_KEY_ID=holdfast AWS_SECRET_ACCESS_KEY=holdfast-secret',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+      'npx holdfast inspect "${url##*/}" --s3-bucket uploads --s3-endpoint http://127.0.0.1:9000',
+    ],
+  },
+  { name: 'verify', typed: ['npx holdfast verify --all --s3-bucket uploads --s3-endpoint http://127.0.0.1:9000'] },
 ]
 
 /** A shell that is typed to. Its output comes after each command, with the exit code. */
@@ -94,12 +102,12 @@ const told = (output) =>
     .replaceAll(/^bash: line \d+: +\d+ (\w+) .*$/gm, '$1')
     .split('\n')
     .filter((line) => !/^(npm (warn|notice)|\s*$|> |\d+ packages|\s+run `npm|found 0)/.test(line))
-    .slice(0, 12)
+    .slice(0, 20)
     .join('\n')
 
 /** Runs all steps. @returns each with what was said, and milliseconds */
 async function run() {
-  await assertFree(1080)
+  for (const port of [1080, 9000]) await assertFree(port)
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-five-minutes-'))
   const { PATH, HOME = folder } = process.env
   const env = { PATH, HOME, REPOSITORY: ROOT, XDG_STATE_HOME: join(folder, 'state') }

@@ -19,18 +19,23 @@ export type Remedy = 'adopt' | 'complete' | 'settle' | 'expire' | 'strays' | 'ti
 /** `wrong`: record and store contradict each other. `due`: something is to be done. `note`: good to know. */
 export type Level = 'wrong' | 'due' | 'note'
 
+/** Something about an upload that an operator would like to know. */
 export interface Finding {
   /** Stays the same from version to version: docs/tools.md lists them. */
   readonly code: string
+  /** How much it matters. */
   readonly level: Level
   /** In one sentence. */
   readonly text: string
+  /** What a repair does about it; absent if there is nothing to be done. */
   readonly remedy?: Remedy
 }
 
 /** One upload, as its record tells it. */
 export interface Summary {
+  /** The ID of the upload. */
   readonly id: string
+  /** Which server wrote the record. */
   readonly author: Author
   /** Undefined if the record cannot be read as one. */
   readonly info: UploadInfo | undefined
@@ -41,6 +46,7 @@ export interface Inspection extends Summary {
   readonly record: Readonly<Record<string, unknown>> | undefined
   /** What the store holds of the upload, in its own terms. */
   readonly stored: Readonly<Record<string, unknown>>
+  /** What was found by comparing the two. */
   readonly findings: readonly Finding[]
 }
 
@@ -54,6 +60,7 @@ export interface RecordEntry {
   read(): Promise<Summary | undefined>
 }
 
+/** How the bytes of an upload are verified. */
 export interface VerifyOptions {
   /** Asks the store's own sizes and checksums alone, and reads nothing. Default: false. */
   quick?: boolean | undefined
@@ -71,6 +78,7 @@ export interface Verification extends Summary {
   readonly read: number
   /** CRC32 of the whole content, if all of it was read. */
   readonly crc32: number | undefined
+  /** What was found. */
   readonly findings: readonly Finding[]
 }
 
@@ -81,9 +89,11 @@ export interface Exported extends Summary {
   readonly readable: number
   /** Why these are not all that are committed. */
   readonly obstacle: string | undefined
+  /** The bytes from this offset to the last that can be read. */
   read(first: number): AsyncIterable<Uint8Array>
 }
 
+/** How an upload is read for another store. */
 export interface ExportOptions {
   /**
    * Unfinished uploads are ended here so that their bytes can be read, where that is the only way (S3 gives no part of an

@@ -186,7 +186,9 @@ export type StoreRemedy = Extract<Remedy, 'adopt' | 'settle' | 'strays' | 'tidy'
 
 /** Of the whole content that had this entity tag. */
 export interface Measure {
+  /** The entity tag of the content. */
   etag: string
+  /** The CRC32 of the content. */
   crc32: number
 }
 

@@ -22,7 +22,9 @@ export type CopyOutcome =
   /** Somebody writes it here. */
   | 'busy'
 
+/** What came of copying one upload. */
 export interface Copied {
+  /** Whether it is here now, and what was done for that. */
   outcome: CopyOutcome
   /** As it is here; undefined if it is not. */
   info?: UploadInfo | undefined
@@ -30,11 +32,13 @@ export interface Copied {
   reason?: string | undefined
 }
 
+/** How an upload is copied. */
 export interface CopyOptions {
   /** Only says what would be done. */
   dryRun?: boolean | undefined
   /** Told of bytes as they are copied. */
   onBytes?: ((bytes: number) => void) | undefined
+  /** Ends the copying. */
   signal?: AbortSignal | undefined
 }
 

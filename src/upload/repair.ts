@@ -11,6 +11,7 @@ import type { Measure, Store, StoreRemedy } from '../store/store.js'
 import { EXPIRED, hasExpired, wantsCompletion } from './rules.js'
 import type { Writers } from './writers.js'
 
+/** How an upload is repaired. */
 export interface RepairOptions {
   /** Only says what would be done. Default: false. */
   dryRun?: boolean | undefined
@@ -22,6 +23,7 @@ export interface RepairOptions {
 
 /** What came of one remedy. */
 export interface Repair {
+  /** What was to be done. */
   remedy: Remedy
   /**
    * `done`; `due`, in a dry run; `nothing`, since there was no need any more; `busy`, since somebody writes the upload or has
@@ -32,8 +34,11 @@ export interface Repair {
   reason?: string
 }
 
+/** What was done about one upload. */
 export interface RepairReport {
+  /** The ID of the upload. */
   id: string
+  /** What was done, in order. */
   repairs: Repair[]
   /** What is still wrong, or due, in the end. */
   left: readonly Finding[]
