@@ -21,10 +21,10 @@ export const STEPS = [
   { name: 'clone', typed: ['git clone "$REPOSITORY" holdfast', 'cd holdfast'] },
   { name: 'install', typed: ['npm ci'] },
   { name: 'serve', terminal: 1, typed: ['npm start -- --bucket-port 9000'] },
-  { name: 'file', typed: ['head -c 1G /dev/urandom > talk.mp4'] },
+  { name: 'file', typed: ['head -c 2G /dev/urandom > talk.mp4'] },
   {
     name: 'kill',
-    typed: ['timeout -s KILL 2 npx holdfast upload talk.mp4 --to http://127.0.0.1:1080/files/'],
+    typed: ['timeout -s KILL 4 npx holdfast upload talk.mp4 --to http://127.0.0.1:1080/files/'],
     ends: 137,
   },
   { name: 'crash', terminal: 1, typed: ['^\\'], keys: 'SIGQUIT' },
