@@ -36,7 +36,7 @@ export const STEPS = [
     typed: [
       'export AWS_ACCESS_KEY_ID=holdfast AWS_SECRET_ACCESS_KEY=holdfast-secret',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-      'npx holdfast inspect "${url##*/}" --s3-bucket uploads --s3-endpoint http://127.0.0.1:9000',
+      'npx holdfast inspect "${url##*/}" --s3-bucket uploads --s3-endpoint http://127.0.0.1:9000 | head -n 7',
     ],
   },
   { name: 'verify', typed: ['npx holdfast verify --all --s3-bucket uploads --s3-endpoint http://127.0.0.1:9000'] },
@@ -102,7 +102,6 @@ const told = (output) =>
     .replaceAll(/^bash: line \d+: +\d+ (\w+) .*$/gm, '$1')
     .split('\n')
     .filter((line) => !/^(npm (warn|notice)|\s*$|> |\d+ packages|\s+run `npm|found 0)/.test(line))
-    .slice(0, 20)
     .join('\n')
 
 /** Runs all steps. @returns each with what was said, and milliseconds */
