@@ -14,6 +14,7 @@ import {
 } from '@opentelemetry/api'
 import type { Attributes, Span, SpanOptions, Tracer } from '../store/tracer.js'
 
+/** Which tracer of OpenTelemetry spans go to. */
 export interface OpenTelemetryOptions {
   /** Default: that of the global provider, under the name 'holdfast'. */
   readonly tracer?: OtelTracer | undefined
@@ -21,6 +22,7 @@ export interface OpenTelemetryOptions {
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT } as const
 
+/** A tracer for `createServer` and the stores that hands spans to OpenTelemetry. */
 export function openTelemetryTracer({ tracer = trace.getTracer('holdfast') }: OpenTelemetryOptions = {}): Tracer {
   return {
     span(name, options, work) {

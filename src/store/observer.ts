@@ -25,8 +25,10 @@ export interface StoreStats {
   readonly sending: { readonly limit: number; readonly running: number; readonly waiting: number }
 }
 
+/** What is told of requests to a backend. */
 export interface StoreObserver {
   /** A store is there. @param stats gives what it has in hand, whenever it is asked */
   storeOpened?(stats: () => StoreStats): void
+  /** One try of a request has ended. */
   storeCall?(call: StoreCall): void
 }

@@ -14,14 +14,17 @@ export interface Span {
   fail(type: string, error?: unknown): void
 }
 
+/** What is known of a span when it begins. */
 export interface SpanOptions {
   /** Whether it answers a request, makes one, or neither. Default: neither. */
   readonly kind?: 'server' | 'client' | undefined
+  /** What it has from the beginning. */
   readonly attributes?: Attributes | undefined
   /** The fields of the request that is answered: its trace is gone on with. */
   readonly carrier?: Readonly<Record<string, string | undefined>> | undefined
 }
 
+/** Where spans of work go. */
 export interface Tracer {
   /**
    * Does the work within a span, which is the child of the one around it. If the promise is broken, the span has failed.

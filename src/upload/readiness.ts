@@ -8,7 +8,9 @@ import { asUploadError, type FailureCode, UploadError } from '../errors.js'
 import type { Locker } from '../store/locker.js'
 import type { Store } from '../store/store.js'
 
+/** Whether requests can be served now. */
 export interface Readiness {
+  /** Whether they can. */
   readonly ready: boolean
   /** Why not. */
   readonly code: FailureCode | undefined

@@ -9,6 +9,7 @@ import type { Observer } from '../../upload/observer.js'
 import { ours } from './ours.js'
 import { underTusdNames } from './tusd.js'
 
+/** Which metrics are kept, where, and under which names. */
 export interface PrometheusOptions {
   /** Where the metrics are kept, such as prom-client's `register`, if there are others of yours. Default: one of their own. */
   readonly registry?: Registry | undefined
@@ -22,6 +23,7 @@ export interface PrometheusOptions {
 
 /** Goes into `observers` of the server, and of its stores. */
 export interface PrometheusMetrics extends Observer {
+  /** Where the metrics are kept. */
   readonly registry: Registry
   /** Of what `text` gives. */
   readonly contentType: string
@@ -29,6 +31,7 @@ export interface PrometheusMetrics extends Observer {
   text(): Promise<string>
 }
 
+/** An observer for `createServer` and the stores that counts for Prometheus. */
 export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMetrics {
   const { registry = new Registry(), names = 'holdfast', connections } = options
   const stores: (() => StoreStats)[] = []
