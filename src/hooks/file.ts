@@ -15,6 +15,7 @@ import { parseReply } from './tusd.js'
 
 /** Where the stderr of the programs is told. */
 export interface HookLogger {
+  /** What a program has written. */
   info(fields: Record<string, unknown>, message: string): void
 }
 

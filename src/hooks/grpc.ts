@@ -28,6 +28,7 @@ export interface GrpcHooksOptions extends HookEventOptions {
   readonly serverCertificate?: string | Buffer | undefined
   /** What we show, as PEM, where the service wants to know who asks. With `clientKey`. */
   readonly clientCertificate?: string | Buffer | undefined
+  /** The private key of `clientCertificate`, as PEM. */
   readonly clientKey?: string | Buffer | undefined
   /** Fields of the client's request that are sent along as metadata. Default: none. */
   readonly forwardHeaders?: readonly string[] | undefined

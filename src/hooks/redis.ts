@@ -10,19 +10,25 @@ import { type HookCall, hooksOver, type RemoteHooks } from './remote.js'
 
 /** What is used of a client of `@redis/client` (or of `redis`, which is made of it). */
 export interface RedisStreamClient {
+  /** Whether it was connected and not ended since. */
   readonly isOpen: boolean
+  /** Connects, once. */
   connect(): Promise<unknown>
+  /** Ends the connection at once. */
   destroy(): void
+  /** Adds an entry to a stream. */
   xAdd(
     key: string,
     id: string,
     fields: Record<string, string>,
     options?: { TRIM?: { strategy: 'MAXLEN'; strategyModifier: '~'; threshold: number } },
   ): Promise<unknown>
+  /** Hears of failures; without a listener they would end the process. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever an emitter's listeners take
   on(event: 'error', listener: (error: any) => void): unknown
 }
 
+/** Which stream events are added to, and which events. */
 export interface RedisHooksOptions {
   /** `redis://` or `rediss://` URL. Either this or `client`. */
   readonly url?: string | undefined

@@ -38,6 +38,7 @@ export function signedFields(id: string, body: string, keys: readonly Buffer[], 
   }
 }
 
+/** A message that has come, and the secrets that it may be signed with. */
 export interface VerifyOptions {
   /** The body as it came, before it is parsed. */
   readonly body: string | Uint8Array
