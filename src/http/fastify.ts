@@ -7,6 +7,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Serve } from './exchange.js'
 import { nodeHandler } from './node.js'
 
+/** What the plugin is registered with. */
 export interface UploadsOptions {
   /** What `createServer` gave. Its `basePath` is the plugin's prefix, with the prefixes of the scopes around it. */
   holdfast: { readonly serve: Serve; close(): Promise<void> }
