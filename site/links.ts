@@ -21,7 +21,9 @@ const ASSET = /\.(png|svg|jpg|webp|gif|pml)$/
 export function placeOf(path: string, isFolder: boolean): string {
   const inSite = RENAMED[path] ?? (path.startsWith('docs/') ? path.slice('docs/'.length) : `source/${path}`)
   if (isFolder) return `${inSite}/index.md`
-  return inSite.endsWith('.md') || (path.startsWith('docs/') && ASSET.test(path)) ? inSite : `${inSite}.md`
+  return inSite.endsWith('.md') || (path.startsWith('docs/') && ASSET.test(path))
+    ? inSite
+    : `${inSite.replace(/\.html$/, '-html')}.md`
 }
 
 const CODE = /^( *)(`{3,}|~{3,})[^\n]*\n[\s\S]*?^\1\2|`[^`\n]+`/gm

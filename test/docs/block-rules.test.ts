@@ -165,6 +165,11 @@ test('an excerpt is lines that follow each other, with gaps where it says so', (
   const [first, second, third] = ['const { UPLOADS', 'server.requestTimeout = 0', 'no such line anywhere']
   assert.equal(fileThatHas(`${second}\nserver.listen(Number(PORT), '127.0.0.1', () => {`)?.split('/')[0], 'examples')
   assert.ok(fileThatHas("import http from 'node:http'\n// …\nserver.requestTimeout = 0"))
+  assert.ok(
+    fileThatHas(
+      "// Said otherwise here.\nserver.requestTimeout = 0\n\nserver.listen(Number(PORT), '127.0.0.1', () => {",
+    ),
+  )
   assert.equal(fileThatHas("server.requestTimeout = 0\n// …\nimport http from 'node:http'"), undefined)
   assert.equal(fileThatHas(`${second}\n${third}`), undefined)
   assert.equal(fileThatHas(`${first}\n${second}`), undefined)

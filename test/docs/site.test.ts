@@ -46,6 +46,8 @@ for (const [path, isFolder, place] of [
   ['docs/decisions', true, 'decisions/index.md'],
   ['docs/images/page.png', false, 'images/page.png'],
   ['examples/s3.ts', false, 'source/examples/s3.ts.md'],
+  // Its links would be taken for those of a page 'app'.
+  ['examples/a/app.html', false, 'source/examples/a/app-html.md'],
   ['examples', true, 'source/examples/index.md'],
   ['deploy/README.md', false, 'source/deploy/README.md'],
 ] as const) {

@@ -1,6 +1,6 @@
 /**
- * Whether a block shows what a file of the repository has: all of it, or lines that follow each other there. A line of
- * nothing but `…` (after a comment sign) stands for lines that are left out.
+ * Whether a block shows what a file of the repository has: all of it, or lines that follow each other there, but for
+ * comments. A line of nothing but `…` (after a comment sign) stands for lines that are left out.
  * @module
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -28,10 +28,11 @@ function filesBelow(folder: string): string[] {
   })
 }
 
-/** Indentation counts within a block only. */
-const linesOf = (text: string): string[] => text.trimEnd().split('\n')
-
 const GAP = /^\s*(#|\/\/|--|;|<!--)?\s*…\s*(-->)?$/
+
+/** Comments and empty lines may be in one and not in the other. */
+const linesOf = (text: string): string[] =>
+  text.split('\n').filter((line) => GAP.test(line) || !/^\s*(\/\/.*|#(?!!).*)?$/.test(line))
 
 /** @returns the path of a file that has these lines; undefined if none has */
 export function fileThatHas(text: string): string | undefined {
