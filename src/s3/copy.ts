@@ -28,6 +28,7 @@ const PART = 512 * MiB
 /** Parts of one object that are copied at once. */
 const AT_ONCE = 10
 
+/** Where an object is copied to, and as what. */
 export interface CopyTarget {
   /** The whole key; no prefix is added. */
   key: string
@@ -41,8 +42,11 @@ export interface CopyTarget {
 
 /** A copy as it was seen in the end. */
 export interface CopiedObject {
+  /** The bucket of the copy. */
   readonly bucket: string
+  /** The key of the copy. */
   readonly key: string
+  /** The entity tag of the copy. */
   readonly etag: string
   /** Bytes. */
   readonly size: number

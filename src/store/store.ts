@@ -168,14 +168,17 @@ export interface UploadHandle {
   mend?(remedy: StoreRemedy, measured?: Measure): Promise<boolean>
 }
 
+/** What a presigned URL is good for. */
 export interface PresignOptions {
   /** Milliseconds for which it is good; at most 7 days. It ends earlier if the credentials do. */
   expiresIn: number
   /** Content-Type and Content-Disposition of the answer. Default: what is stored with the object. */
   contentType?: string
+  /** The Content-Disposition of the answer. */
   contentDisposition?: string
 }
 
+/** How an upload is ended by its client. */
 export interface TerminateOptions {
   /** Committed with the end of the upload: the record then stays, as `failed`, until it is terminated without them. */
   notes?: Notes
