@@ -17,6 +17,9 @@ const SEEDS = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'd
 const END_OF_HOME = /^## What works today$/m
 const LANGUAGES: Readonly<Record<string, string>> = { '.mjs': 'js', '.pml': 'c', '.yml': 'yaml', '.proto': 'proto' }
 
+/** Characters. */
+const MAX_COLOURED = 20_000
+
 /** What git has below a folder, in order; and what is new there, unless it is ignored. */
 const filesBelow = (folder: string): string[] =>
   execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', folder], {
@@ -66,8 +69,9 @@ function pageOf(path: string, isFolder: boolean): string {
   const text = readFileSync(join(ROOT, path), 'utf8')
   if (path === 'README.md') return text.split(END_OF_HOME)[0] ?? text
   if (path.endsWith('.md')) return text
-  const language = LANGUAGES[extname(path)] ?? extname(path).slice(1)
-  return `---\nsearch: false\n---\n\n# ${path}\n\n\`\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\`\n`
+  // Colours are a tag for each word.
+  const language = text.length > MAX_COLOURED ? 'txt' : (LANGUAGES[extname(path)] ?? extname(path).slice(1))
+  return `---\nsearch: false\nsidebar: false\naside: false\n---\n\n# ${path}\n\n\`\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\`\n`
 }
 
 function folderPage(path: string): string {
