@@ -13,6 +13,8 @@ export const isSecret = (name: string): boolean => SECRET.test(name)
 
 /** A URL's query, credentials before a host, and credentials of an Authorization field, wherever they stand in a text. */
 export function redact(text: string): string {
+  // Most targets are a path alone.
+  if (!/[=@ ]/.test(text)) return text
   return text
     .replace(/([?&;])([^=&;?#\s]{1,128})=([^&;#\s"']*)/g, (all, before: string, name: string) =>
       isSecret(decoded(name)) ? `${before}${name}=${REDACTED}` : all,

@@ -94,5 +94,8 @@ export function observeAll(observers: readonly Observer[]): Told {
         }
       }
     }
-  return Object.fromEntries(NAMES.map((name) => [name, tell(name)])) as unknown as Told
+  const nobody = (): void => undefined
+  return Object.fromEntries(
+    NAMES.map((name) => [name, observers.some((observer) => observer[name]) ? tell(name) : nobody]),
+  ) as unknown as Told
 }
