@@ -120,7 +120,8 @@ function invoke({ status }: Grpc, client: Client, { message, metadata, deadline,
         return
       }
       // Its details are the service's words, which may quote what it was sent.
-      const told = `the service answered ${status[error.code] ?? error.code}`
+      const isLate = error.code === status.DEADLINE_EXCEEDED
+      const told = isLate ? 'no answer in time' : `the service answered ${status[error.code] ?? error.code}`
       const mayRetry = error.code === status.UNAVAILABLE || error.code === status.RESOURCE_EXHAUSTED
       reject(mayRetry ? new Retryable(told) : new Error(told))
     }
