@@ -15,7 +15,7 @@ import { type Readiness, ReadinessLooks } from './upload/readiness.js'
 import { regularly } from './upload/regularly.js'
 import type { Repair, RepairOptions, RepairReport } from './upload/repair.js'
 import { Stores } from './upload/stores.js'
-import type { SweepOptions, SweepReport } from './upload/sweep.js'
+import type { SweepOptions, SweepReport } from './upload/sweep-report.js'
 import { tokensOf } from './upload/tokens.js'
 import { Uploads } from './upload/uploads.js'
 

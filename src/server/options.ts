@@ -15,7 +15,7 @@ import type { HookRequest, Hooks, Limits } from '../upload/hooks.js'
 import type { Observer } from '../upload/observer.js'
 import type { Readiness } from '../upload/readiness.js'
 import type { RepairOptions, RepairReport } from '../upload/repair.js'
-import type { SweepOptions, SweepReport } from '../upload/sweep.js'
+import type { SweepOptions, SweepReport } from '../upload/sweep-report.js'
 import type { SignedUrlOptions } from '../upload/tokens.js'
 
 /** Where Holdfast tells what happens. Fields never hold secrets. */

@@ -27,6 +27,7 @@ import type { HookRequest } from '../upload/hooks.js'
 import type { Observer } from '../upload/observer.js'
 import type { Stores } from '../upload/stores.js'
 import { TOKEN_PARAMETER, type Tokens } from '../upload/tokens.js'
+import { describeCause, extensionsOf, redirectTime, requestOf, tokenOf } from './facts.js'
 import type { Logger, ServerOptions } from './options.js'
 
 /** Of a logger that nobody gave. */
@@ -37,22 +38,11 @@ export const silent: Logger = {
   error: () => undefined,
 }
 
-const HOUR = 3_600_000
-
 export interface Parts {
   maxSize: number
   counters: Counters
   observer: Required<Observer>
   tokens: Tokens | undefined
-}
-
-/** @returns milliseconds; undefined for no redirects @throws UploadError ERR_INVALID_OPTIONS */
-function redirectTime({ downloadRedirect = false }: ServerOptions): number | undefined {
-  if (downloadRedirect === false) return undefined
-  const { expiresIn = 300_000 } = downloadRedirect === true ? {} : downloadRedirect
-  if (expiresIn >= 1_000 && expiresIn <= 7 * 24 * HOUR) return expiresIn
-  const message = `downloadRedirect: expiresIn must be from 1,000 to ${7 * 24 * HOUR} milliseconds, not ${expiresIn}.`
-  throw new UploadError('ERR_INVALID_OPTIONS', { message })
 }
 
 /** One request, and what it is called in logs and traces. */
@@ -277,35 +267,3 @@ export class Server {
     return dressed(codec.renderFailure(error, head, context), error.answer, isHead ? 'fields' : 'all')
   }
 }
-
-/** What is advertised is what the store's handles can do, and the adapter. */
-function extensionsOf({ store, disableTermination, disableConcatenation }: ServerOptions): readonly string[] {
-  const extensions = ['creation', 'creation-with-upload', 'checksum', 'checksum-trailer', 'expiration']
-  if (store.abilities.declareLength) extensions.push('creation-defer-length')
-  if (store.abilities.terminate && disableTermination !== true) extensions.push('termination')
-  if (store.abilities.concat && disableConcatenation !== true) {
-    extensions.push('concatenation', 'concatenation-unfinished')
-  }
-  return extensions
-}
-
-/** The chain of causes in one line, for the log. */
-function describeCause(error: Error): string {
-  const lines: string[] = []
-  for (let cause: unknown = error.cause ?? error; cause !== undefined && lines.length < 5; ) {
-    lines.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause))
-    cause = cause instanceof Error ? cause.cause : undefined
-  }
-  return lines.join(' <- ')
-}
-
-const requestOf = (head: RequestHead, id: string): HookRequest => ({
-  id,
-  method: effectiveMethod(head),
-  target: head.target,
-  headers: head.fields,
-  remoteAddress: head.remoteAddress,
-})
-
-const tokenOf = (target: string): string | undefined =>
-  new URLSearchParams(target.split('?', 2)[1] ?? '').get(TOKEN_PARAMETER) ?? undefined

@@ -12,7 +12,7 @@ import { isWrong } from './finishing.js'
 import { terminate, type Workshop } from './ground.js'
 import { paced } from './paced.js'
 import { present } from './present.js'
-import { Progress } from './progress.js'
+import { type LastTold, Progress } from './progress.js'
 import { admitAppend, complaint, hasExpired, wantsCompletion } from './rules.js'
 import type { Writer } from './writers.js'
 
@@ -20,6 +20,7 @@ export class Appends {
   readonly #shop: Workshop
   /** How many uploads each client is writing. */
   readonly #active = new Map<string, number>()
+  readonly #lastTold: LastTold = new Map()
 
   constructor(shop: Workshop) {
     this.#shop = shop
@@ -114,7 +115,7 @@ export class Appends {
     const followed = digests.follow(handle.info, taken)
     const { completes } = command
     const { body, verify } = verified(followed.body, command)
-    const progress = new Progress(this.#shop, handle, request, () => taken.stop())
+    const progress = new Progress(this.#shop, this.#lastTold, handle, request, () => taken.stop())
     const finish = finishing.of(handle, request, followed.beforeComplete)
     const before = handle.info.offset
     let told = before

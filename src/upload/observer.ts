@@ -6,7 +6,7 @@
 import type { UploadInfo } from '../store/info.js'
 import type { StoreObserver } from '../store/observer.js'
 import type { HookName, HookRequest } from './hooks.js'
-import type { SweepReport } from './sweep.js'
+import type { SweepReport } from './sweep-report.js'
 
 /** A request that was answered. */
 export interface RequestEnd {

@@ -161,7 +161,8 @@ export class Outbox {
     }
     try {
       for (const pause of TRIES) {
-        await sleep(pause, undefined, { signal, ref: false })
+        // A process that sweeps once must not end before the first tries; one that serves may end in the midst of the others.
+        await sleep(pause, undefined, { signal, ref: pause < QUIET })
         if (await this.#isCleared(id)) return
       }
     } catch (error) {

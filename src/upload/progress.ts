@@ -9,8 +9,11 @@ import type { Workshop } from './ground.js'
 import { isForGood } from './hook-calls.js'
 import type { HookRequest } from './hooks.js'
 
-/** When each upload was last told of, by ID; over requests. */
+/** Uploads of which is remembered when they were last told. */
 const MOST_REMEMBERED = 10_000
+
+/** When each upload was last told of, by ID, over requests; the oldest first. */
+export type LastTold = Map<string, number>
 
 export class Progress {
   /** With what the application has stopped the upload. */
@@ -18,11 +21,19 @@ export class Progress {
   readonly #shop: Workshop
   readonly #handle: UploadHandle
   readonly #request: HookRequest | undefined
+  readonly #lastTold: LastTold
   readonly #stop: () => void
   #isAsking = false
 
-  constructor(shop: Workshop, handle: UploadHandle, request: HookRequest | undefined, stop: () => void) {
+  constructor(
+    shop: Workshop,
+    lastTold: LastTold,
+    handle: UploadHandle,
+    request: HookRequest | undefined,
+    stop: () => void,
+  ) {
     this.#shop = shop
+    this.#lastTold = lastTold
     this.#handle = handle
     this.#request = request
     this.#stop = stop
@@ -33,7 +44,7 @@ export class Progress {
     const { calls, progressInterval, warn } = this.#shop.options
     if (this.#isAsking || this.stopped || !calls.has('onProgress')) return
     const upload = this.#handle.info
-    if (!isDue(upload.id, progressInterval)) return
+    if (!isDue(this.#lastTold, upload.id, progressInterval)) return
     this.#isAsking = true
     calls
       .ask('onProgress', { upload, request: this.#request })
@@ -48,9 +59,7 @@ export class Progress {
   }
 }
 
-const lastTold = new Map<string, number>()
-
-function isDue(id: string, interval: number): boolean {
+function isDue(lastTold: LastTold, id: string, interval: number): boolean {
   const now = performance.now()
   if (now - (lastTold.get(id) ?? -Infinity) < interval) return false
   lastTold.delete(id)

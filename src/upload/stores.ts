@@ -6,7 +6,7 @@ import { UploadError } from '../errors.js'
 import type { Store } from '../store/store.js'
 import { asRefusal } from './hook-calls.js'
 import type { HookRequest } from './hooks.js'
-import type { SweepOptions, SweepReport } from './sweep.js'
+import type { SweepOptions, SweepReport } from './sweep-report.js'
 import type { Uploads } from './uploads.js'
 
 /** More are a mistake: a new store for each request. */
